@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+// Runs one of the project's TypeScript programs under the Node version that package.json pins, installing the npm
+// packages first where they are missing or older than the lockfile. Plain JavaScript without imports of our own,
+// because it is what the machine's own Node (>= 20) starts on a fresh clone.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const [program, ...args] = process.argv.slice(2);
+if (program === undefined) {
+  process.stderr.write('usage: node test/support/bootstrap.mjs PROGRAM.ts [ARGUMENT...]\n');
+  process.exit(2);
+}
+
+const stamp = join(root, 'node_modules', '.ebbflow-lock-hash');
+const lockHash = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex');
+const installed = existsSync(stamp) && readFileSync(stamp, 'utf8') === lockHash;
+if (!installed) {
+  process.stderr.write('Installing npm packages (about 20 s)...\n');
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 'inherit'],
+  });
+  if (npm.status !== 0) {
+    process.stderr.write('npm ci failed; its own words are above. Try it by hand in the same directory.\n');
+    process.exit(1);
+  }
+  writeFileSync(stamp, lockHash);
+}
+
+const node = join(root, 'node_modules', 'node', 'bin', 'node');
+const child = spawn(node, [join(root, program), ...args], {
+  stdio: 'inherit',
+  cwd: root,
+  env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` },
+});
+// The terminal already delivers Ctrl-C to the whole group; a signal sent to this process alone is passed on.
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+process.on('SIGINT', () => {});
+child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
