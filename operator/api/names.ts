@@ -1,0 +1,48 @@
+/**
+ * Every name that Ebbflow puts on objects of a cluster: declared once, here.
+ */
+import { createHash } from 'node:crypto';
+
+export const GROUP = 'ebbflow.dev';
+export const VERSION = 'v1alpha1';
+export const KIND = 'PipelineRun';
+export const PLURAL = 'pipelineruns';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+export const LABEL = {
+  /** UID of the PipelineRun: the only label by which children are ever matched. */
+  runUID: 'ebbflow.dev/run-uid',
+  /** Name of the PipelineRun, for people. */
+  run: 'ebbflow.dev/run',
+  /** Name of the stage. */
+  stage: 'ebbflow.dev/stage',
+  /** Attempt of the stage, counted from 1. */
+  attempt: 'ebbflow.dev/attempt',
+  managedBy: 'app.kubernetes.io/managed-by',
+} as const;
+
+/** Value of {@link LABEL.managedBy} on everything that Ebbflow creates. */
+export const MANAGED_BY = 'ebbflow';
+
+/** Held by a PipelineRun until its record is stored and its Jobs and pods are gone. */
+export const FINALIZER = 'ebbflow.dev/commit';
+
+/** Field manager and reporting controller of the operator. */
+export const MANAGER = 'ebbflow.dev/operator';
+
+/** Audience of the tokens with which workers speak to the operator. */
+export const TOKEN_AUDIENCE = 'ebbflow';
+
+/**
+ * Name of the Job of one stage attempt, at most 57 characters, so that the pods' names (`-<index>-<5>`) still fit a DNS label.
+ * The digest keeps run `a` with stage `b-c` apart from run `a-b` with stage `c`, and two runs of one name apart from each other.
+ */
+export function jobName(run: { name: string; uid: string }, stage: string, attempt: number): string {
+  const digest = createHash('sha256').update(`${run.uid}/${stage}/${attempt}`).digest('hex').slice(0, 8);
+  return `${shorten(run.name)}-${shorten(stage)}-${attempt}-${digest}`;
+}
+
+/** The first 20 characters of a DNS name, made safe to be followed by a hyphen. */
+function shorten(name: string): string {
+  return name.slice(0, 20).replaceAll('.', '-').replace(/-+$/, '');
+}
