@@ -26,6 +26,8 @@ export const ENV = {
   index: 'JOB_COMPLETION_INDEX',
   /** Base URL of the operator's worker API. */
   apiURL: 'EBBFLOW_API_URL',
+  /** Name that the worker API's certificate is issued for: the URL has an address, so that no pod needs cluster DNS. */
+  apiServerName: 'EBBFLOW_API_SERVER_NAME',
   /** PEM of the CA that the worker API's certificate is signed by. */
   apiCA: 'EBBFLOW_API_CA',
   /** File with the projected token for the worker API; read afresh on every use. */
@@ -113,6 +115,7 @@ export interface WorkerEnvironment {
   podUID: string;
   nodeName: string;
   apiURL: string;
+  apiServerName: string;
   apiCA: string;
   tokenFile: string;
   spec: WorkerSpec;
@@ -148,7 +151,8 @@ export function readEnvironment(env: Record<string, string | undefined>): Worker
     podUID: text(ENV.podUID),
     nodeName: text(ENV.nodeName),
     apiURL: text(ENV.apiURL),
-    apiCA: env[ENV.apiCA] ?? '',
+    apiServerName: text(ENV.apiServerName),
+    apiCA: text(ENV.apiCA),
     tokenFile: text(ENV.tokenFile),
     spec: workerSpec.parse(JSON.parse(text(ENV.spec))),
   };

@@ -36,9 +36,20 @@ export const logGap = z.object({
   reason: z.string(),
 });
 
+const attemptHead = {
+  version: z.literal(1),
+  run: z.object({ uid: z.string(), name: z.string(), namespace: z.string() }),
+  stage: z.string(),
+  index: count,
+  attempt: count,
+  podUID: z.string(),
+  podName: z.string(),
+  nodeName: z.string().optional(),
+};
+
 /** `logs.json`: index of the chunks of one worker attempt. */
 export const logIndex = z.object({
-  version: z.literal(1),
+  ...attemptHead,
   capture: z.enum(['PodsLog', 'Sidecar']),
   /** False while the worker runs, and for ever when a part was lost; then `gaps` says what. */
   complete: z.boolean(),
@@ -52,17 +63,6 @@ const exit = z.object({
   signal: z.string().optional(),
   started: z.boolean(),
 });
-
-const attemptHead = {
-  version: z.literal(1),
-  run: z.object({ uid: z.string(), name: z.string(), namespace: z.string() }),
-  stage: z.string(),
-  index: count,
-  attempt: count,
-  podUID: z.string(),
-  podName: z.string(),
-  nodeName: z.string().optional(),
-};
 
 /** Figures of a copy worker. */
 export const copyResult = z.object({
