@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+import { ListingError, scanListing } from '../../workers/s3/listing.ts';
+
+function page(body: string, tail = '<IsTruncated>false</IsTruncated>'): Buffer {
+  return Buffer.from(
+    `<?xml version="1.0"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${tail}${body}</ListBucketResult>`,
+  );
+}
+
+function contents(key: string, size = '1'): string {
+  return `<Contents><Key>${key}</Key><LastModified>2026-01-01T00:00:00Z</LastModified><ETag>&quot;e&quot;</ETag><Size>${size}</Size><StorageClass>STANDARD</StorageClass></Contents>`;
+}
+
+describe('a page of a listing', () => {
+  test('gives key, size, ETag, time and class', () => {
+    expect(scanListing(page(contents('a/b.txt', '42'))).objects).toEqual([
+      { key: 'a/b.txt', size: 42, etag: 'e', lastModified: '2026-01-01T00:00:00Z', storageClass: 'STANDARD' },
+    ]);
+  });
+
+  test.each([
+    ['a%2Fb+c%2Bd%25', 'a/b c+d%'],
+    ['%C3%A9%F0%9F%98%80', 'é😀'],
+    ['a&amp;b', 'a&b'],
+    ['%01%0A', '\u0001\n'],
+  ])('url-encoded %s is %j', (raw, key) => {
+    const body = `<EncodingType>url</EncodingType>${contents(raw)}`;
+    expect(scanListing(page(body)).objects[0]?.key).toBe(key);
+  });
+
+  test.each([
+    ['a+b %41', 'a+b %41'],
+    ['é😀', 'é😀'],
+    ['&lt;&amp;amp;&gt;&quot;&apos;&#x1F600;&#10;', '<&amp;>"\'😀\n'],
+  ])('without an encoding %s is %j', (raw, key) => {
+    expect(scanListing(page(contents(raw))).objects[0]?.key).toBe(key);
+  });
+
+  test('says where the next page starts', () => {
+    const tail =
+      '<IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b=</NextContinuationToken><KeyCount>1</KeyCount>';
+    expect(scanListing(page(contents('k'), tail)).nextToken).toBe('a&b=');
+  });
+
+  test('keys that look like the page’s own elements change nothing', () => {
+    const key = '&lt;IsTruncated&gt;true&lt;/IsTruncated&gt;';
+    expect(scanListing(page(contents(key))).nextToken).toBeUndefined();
+  });
+
+  test.each([
+    ['cut inside an object', Buffer.from(page(contents('a')).toString().slice(0, -40))],
+    ['cut after an object', Buffer.from(page(contents('a')).toString().replace('</ListBucketResult>', ''))],
+    ['empty', Buffer.alloc(0)],
+    ['an error with status 200', Buffer.from('<Error><Code>SlowDown</Code></Error>')],
+    ['no IsTruncated', page(contents('a'), '')],
+    ['truncated without a token', page(contents('a'), '<IsTruncated>true</IsTruncated>')],
+    ['a wrong count', page(contents('a'), '<IsTruncated>false</IsTruncated><KeyCount>2</KeyCount>')],
+    ['an object without a size', page('<Contents><Key>a</Key></Contents>')],
+  ])('%s is an error and never an end', (_name, body) => {
+    expect(() => scanListing(body)).toThrow(ListingError);
+  });
+
+  test('a key that is not UTF-8 is named, not guessed', () => {
+    const raw = Buffer.concat([
+      Buffer.from('<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a'),
+      Buffer.from([0xff]),
+      Buffer.from('b</Key><Size>1</Size></Contents></ListBucketResult>'),
+    ]);
+    expect(() => scanListing(raw)).toThrow(/not valid UTF-8.*a\?b/);
+  });
+});

@@ -1,0 +1,182 @@
+import type { CredentialSource } from './credentials.ts';
+import { encodeKey, encodeQuery, type QueryParameter } from './encode.ts';
+import { errorFromResponse, S3Error, type S3Target } from './errors.ts';
+import { presign, type PresignedUrl } from './presign.ts';
+import { defaultRetry, withRetry, type RetryPolicy } from './retry.ts';
+import { EMPTY_SHA256, hashPayload, Signer } from './sign.ts';
+import { Transport, type StreamResponse, type WireRequest, type WireResponse } from './transport.ts';
+
+/** Where a store is and how to talk to it. */
+export interface S3ClientOptions {
+  /** `https://host[:port]`; without it, Amazon's endpoint of the region. */
+  readonly endpoint?: string | undefined;
+  /** `us-east-1` when left out, which most other stores take. */
+  readonly region?: string | undefined;
+  /** `Path`: endpoint/bucket/key; `Virtual`: bucket.endpoint/key. Default `Path` with an endpoint, `Virtual` without. */
+  readonly addressing?: 'Path' | 'Virtual' | undefined;
+  /** PEM of a CA to trust besides the well-known ones. */
+  readonly ca?: string | undefined;
+  readonly credentials: CredentialSource;
+  /** Connections per host; more requests than this wait. */
+  readonly connections?: number | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  /** The clock that signatures use. */
+  readonly now?: (() => Date) | undefined;
+}
+
+/** One operation, before signing. */
+export interface S3Request extends S3Target {
+  readonly method: WireRequest['method'];
+  readonly query?: readonly QueryParameter[];
+  /** Lower-case names; all are signed. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  /** Milliseconds per attempt, default 60,000. */
+  readonly timeout?: number;
+}
+
+/** Where a bucket or key is on the wire. */
+export interface S3Address {
+  readonly origin: string;
+  readonly host: string;
+  readonly path: string;
+}
+
+/** A store's address that cannot be used as written. */
+export class EndpointError extends Error {
+  override readonly name = 'EndpointError';
+  readonly code = 'InvalidEndpoint';
+}
+
+const defaultTimeout = 60_000;
+
+/**
+ * A signed S3 client on undici. It knows requests, retries and addresses; what S3's operations mean is in objects.ts,
+ * copies.ts and multipart.ts. Every attempt has a deadline, attempts are bounded, redirects are refused.
+ */
+export class S3Client {
+  readonly region: string;
+  readonly #endpoint: URL;
+  readonly #addressing: 'Path' | 'Virtual';
+  readonly #credentials: CredentialSource;
+  readonly #retry: RetryPolicy;
+  readonly #signer: Signer;
+  readonly #transport: Transport;
+  readonly #now: () => Date;
+
+  constructor(options: S3ClientOptions) {
+    this.region = options.region ?? 'us-east-1';
+    this.#endpoint = readEndpoint(options.endpoint ?? `https://s3.${this.region}.amazonaws.com`);
+    this.#addressing = options.addressing ?? (options.endpoint === undefined ? 'Virtual' : 'Path');
+    this.#credentials = options.credentials;
+    this.#retry = options.retry ?? defaultRetry;
+    this.#signer = new Signer(this.region);
+    this.#transport = new Transport({ ca: options.ca, connections: options.connections ?? 64 });
+    this.#now = options.now ?? (() => new Date());
+  }
+
+  /** The address of a bucket, or of a key in it. */
+  address(bucket: string, key?: string): S3Address {
+    const { protocol, host } = this.#endpoint;
+    const keyPath = key === undefined ? '' : encodeKey(key);
+    if (this.#addressing === 'Virtual') {
+      return { origin: `${protocol}//${bucket}.${host}`, host: `${bucket}.${host}`, path: `/${keyPath}` };
+    }
+    const path = key === undefined ? `/${encodeKey(bucket)}` : `/${encodeKey(bucket)}/${keyPath}`;
+    return { origin: `${protocol}//${host}`, host, path };
+  }
+
+  /**
+   * Sends a request until it succeeds (2xx) and `read` accepts the answer; what `read` throws is judged for a retry
+   * like any other error. Throws `S3Error`, or the signal's reason.
+   */
+  async request<T>(request: S3Request, read: (response: WireResponse) => T, signal: AbortSignal): Promise<T> {
+    return withRetry(
+      this.#retry,
+      async () => {
+        const response = await this.#transport.send(await this.#sign(request, signal), request, signal);
+        if (response.status < 200 || response.status > 299) {
+          throw errorFromResponse(request, response.status, response.headers, response.body.toString('utf8'));
+        }
+        return read(response);
+      },
+      signal,
+    );
+  }
+
+  /** The same for an answer whose body is a stream; once it flows, failures are the reader's. */
+  async open(request: S3Request, signal: AbortSignal): Promise<StreamResponse> {
+    return withRetry(
+      this.#retry,
+      async () => {
+        const response = await this.#transport.open(await this.#sign(request, signal), request, signal);
+        if (response.status >= 200 && response.status <= 299) return response;
+        const text = (await response.body.text()).slice(0, 65_536);
+        throw errorFromResponse(request, response.status, response.headers, text);
+      },
+      signal,
+    );
+  }
+
+  /** A URL that lets its holder do one thing to one key. `expiresIn` in seconds. */
+  async presign(
+    what: {
+      readonly method: 'GET' | 'HEAD' | 'PUT';
+      readonly bucket: string;
+      readonly key: string;
+      readonly expiresIn: number;
+      /** PUT only: the holder can create the object but not overwrite it. */
+      readonly createOnly?: boolean;
+    },
+    signal: AbortSignal,
+  ): Promise<PresignedUrl> {
+    const address = this.address(what.bucket, what.key);
+    const headers: Record<string, string> = what.createOnly === true ? { 'if-none-match': '*' } : {};
+    const credentials = await this.#credentials(signal);
+    const request = { ...address, method: what.method, headers, expiresIn: what.expiresIn };
+    return presign(this.#signer, request, credentials, this.#now());
+  }
+
+  async close(): Promise<void> {
+    await this.#transport.close();
+  }
+
+  async #sign(request: S3Request, signal: AbortSignal): Promise<WireRequest> {
+    const credentials = await this.#credentials(signal);
+    const { origin, host, path } = this.address(request.bucket, request.key);
+    const query = encodeQuery(request.query ?? []);
+    const payloadHash = request.body === undefined ? EMPTY_SHA256 : hashPayload(request.body);
+    const signable = { method: request.method, host, path, query, headers: request.headers ?? {} };
+    return {
+      origin,
+      method: request.method,
+      path: query === '' ? path : `${path}?${query}`,
+      headers: this.#signer.signHeaders(signable, payloadHash, credentials, this.#now()),
+      body: request.body,
+      timeout: request.timeout ?? defaultTimeout,
+    };
+  }
+}
+
+function readEndpoint(text: string): URL {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new EndpointError(
+      `endpoint ${JSON.stringify(text)} is not a URL; write https://host or https://host:port`,
+    );
+  }
+  const plain = url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
+  if (!plain || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+    throw new EndpointError(
+      'an endpoint is https://host or http://host with an optional port and nothing else',
+    );
+  }
+  return url;
+}
+
+/** Turns an answer that cannot be what the operation promised into an error that is tried again. */
+export function badResponse(target: S3Target, status: number, detail: string): S3Error {
+  return new S3Error(target, { code: 'BadResponse', status, detail });
+}

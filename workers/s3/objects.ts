@@ -1,0 +1,180 @@
+import { badResponse, type S3Client } from './client.ts';
+import type { QueryParameter } from './encode.ts';
+import { S3Error } from './errors.ts';
+import { ListingError, scanListing, type ListingPage } from './listing.ts';
+import type { StreamResponse, WireResponse } from './transport.ts';
+import { unquoteEtag } from './xml.ts';
+
+/** What HEAD says about an object. */
+export interface ObjectHead {
+  /** Bytes. */
+  readonly size: number;
+  /** Without quotes. */
+  readonly etag: string;
+  readonly versionId: string | undefined;
+  readonly storageClass: string | undefined;
+  /** All headers of the answer, lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Lower-case header names to single values. */
+export function plainHeaders(headers: WireResponse['headers']): Record<string, string> {
+  const plain: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) plain[name] = Array.isArray(value) ? value.join(',') : value;
+  }
+  return plain;
+}
+
+/** One page of a bucket's objects in key order. A page that is not whole is an error, never an end. */
+export async function listObjects(
+  client: S3Client,
+  what: { bucket: string; prefix: string; token?: string | undefined; startAfter?: string; maxKeys?: number },
+  signal: AbortSignal,
+): Promise<ListingPage> {
+  const query: QueryParameter[] = [
+    ['list-type', '2'],
+    ['encoding-type', 'url'],
+    ['max-keys', String(what.maxKeys ?? 1000)],
+    ['prefix', what.prefix],
+  ];
+  if (what.token !== undefined) query.push(['continuation-token', what.token]);
+  if (what.startAfter !== undefined) query.push(['start-after', what.startAfter]);
+  const request = { operation: 'ListObjectsV2', method: 'GET', bucket: what.bucket, query } as const;
+  const read = (response: WireResponse): ListingPage => {
+    try {
+      return scanListing(response.body);
+    } catch (error) {
+      if (!(error instanceof ListingError)) throw error;
+      if (error.code === 'BadListing') throw badResponse(request, response.status, error.message);
+      throw new S3Error(request, { code: error.code, status: response.status, detail: error.message });
+    }
+  };
+  return client.request(request, read, signal);
+}
+
+/** Size, ETag and attributes; `undefined` where there is no such object. */
+export async function headObject(
+  client: S3Client,
+  what: { bucket: string; key: string; versionId?: string | undefined; ifMatch?: string },
+  signal: AbortSignal,
+): Promise<ObjectHead | undefined> {
+  const query: QueryParameter[] = what.versionId === undefined ? [] : [['versionId', what.versionId]];
+  const headers: Record<string, string> =
+    what.ifMatch === undefined ? {} : { 'if-match': `"${what.ifMatch}"` };
+  const { bucket, key } = what;
+  try {
+    return await client.request(
+      { operation: 'HeadObject', method: 'HEAD', bucket, key, query, headers },
+      readHead,
+      signal,
+    );
+  } catch (error) {
+    if (error instanceof S3Error && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+function readHead(response: WireResponse): ObjectHead {
+  const headers = plainHeaders(response.headers);
+  return {
+    size: Number(headers['content-length'] ?? 0),
+    etag: unquoteEtag(headers['etag'] ?? ''),
+    versionId: headers['x-amz-version-id'],
+    storageClass: headers['x-amz-storage-class'],
+    headers,
+  };
+}
+
+/** `bytes=first-last`, both included. */
+export interface ByteRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Opens an object for reading, whole or a range. The body must be read or destroyed. */
+export async function openObject(
+  client: S3Client,
+  what: { bucket: string; key: string; range?: ByteRange; versionId?: string | undefined; ifMatch?: string },
+  signal: AbortSignal,
+): Promise<StreamResponse> {
+  const headers: Record<string, string> = {};
+  if (what.range !== undefined) headers['range'] = `bytes=${what.range.first}-${what.range.last}`;
+  if (what.ifMatch !== undefined) headers['if-match'] = `"${what.ifMatch}"`;
+  const query: QueryParameter[] = what.versionId === undefined ? [] : [['versionId', what.versionId]];
+  const { bucket, key } = what;
+  return client.open({ operation: 'GetObject', method: 'GET', bucket, key, headers, query }, signal);
+}
+
+/** Reads a small object (at most 32 MiB) whole; `undefined` where there is none. */
+export async function getObject(
+  client: S3Client,
+  what: { bucket: string; key: string; range?: ByteRange; ifMatch?: string; versionId?: string | undefined },
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  const headers: Record<string, string> = {};
+  if (what.range !== undefined) headers['range'] = `bytes=${what.range.first}-${what.range.last}`;
+  if (what.ifMatch !== undefined) headers['if-match'] = `"${what.ifMatch}"`;
+  const query: QueryParameter[] = what.versionId === undefined ? [] : [['versionId', what.versionId]];
+  const request = {
+    operation: 'GetObject',
+    method: 'GET',
+    bucket: what.bucket,
+    key: what.key,
+    headers,
+    query,
+  } as const;
+  try {
+    return await client.request(request, (response) => response.body, signal);
+  } catch (error) {
+    if (error instanceof S3Error && error.code === 'NoSuchKey') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Writes an object and returns its ETag. With `createOnly` an existing object makes it fail with
+ * `PreconditionFailed`; after a lost reply that may be our own write, which the caller tells by reading it.
+ */
+export async function putObject(
+  client: S3Client,
+  what: {
+    bucket: string;
+    key: string;
+    body: Uint8Array;
+    createOnly?: boolean;
+    /** Base64 MD5 of the body. */
+    contentMd5?: string;
+    /** Further headers, lower-case: `content-type`, `x-amz-meta-…`. */
+    headers?: Readonly<Record<string, string>>;
+  },
+  signal: AbortSignal,
+): Promise<string> {
+  const headers: Record<string, string> = { ...what.headers };
+  if (what.createOnly === true) headers['if-none-match'] = '*';
+  if (what.contentMd5 !== undefined) headers['content-md5'] = what.contentMd5;
+  const { bucket, key, body } = what;
+  return client.request(
+    { operation: 'PutObject', method: 'PUT', bucket, key, body, headers, timeout: 300_000 },
+    (response) => unquoteEtag(String(response.headers['etag'] ?? '')),
+    signal,
+  );
+}
+
+/** Deletes an object; one that is not there is fine. With `ifMatch`, only while it still has that ETag. */
+export async function deleteObject(
+  client: S3Client,
+  what: { bucket: string; key: string; ifMatch?: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const headers: Record<string, string> =
+    what.ifMatch === undefined ? {} : { 'if-match': `"${what.ifMatch}"` };
+  const { bucket, key } = what;
+  const request = { operation: 'DeleteObject', method: 'DELETE', bucket, key, headers } as const;
+  try {
+    await client.request(request, () => undefined, signal);
+  } catch (error) {
+    if (error instanceof S3Error && error.code === 'NoSuchKey') return;
+    throw error;
+  }
+}
