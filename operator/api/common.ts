@@ -50,16 +50,23 @@ const quantity = z
     'must be a quantity such as "500m", "2" or "1Gi"',
   );
 
+/** A map with bounded keys and number of entries, which zod's record and JSON Schema can only say separately. */
+function boundedMap<Value extends z.ZodType>(maxKeyLength: number, value: Value, maxEntries: number) {
+  const tooMany = `has too many entries: at most ${maxEntries}`;
+  return z
+    .record(z.string().max(maxKeyLength), value)
+    .refine((map) => Object.keys(map).length <= maxEntries, tooMany)
+    .meta({ maxProperties: maxEntries });
+}
+
 export const resources = z
   .object({
-    requests: z
-      .record(z.string().max(63), quantity)
+    requests: boundedMap(317, quantity, 16)
       .optional()
       .describe(
         'What the scheduler and the autoscaler reserve, by resource name. Example: {cpu: "1", memory: 1Gi}.',
       ),
-    limits: z
-      .record(z.string().max(63), quantity)
+    limits: boundedMap(317, quantity, 16)
       .optional()
       .describe('What the container may use at most, by resource name.'),
   })
@@ -119,8 +126,7 @@ const toleration = z.object({
 
 export const placement = z
   .object({
-    nodeSelector: z
-      .record(z.string().max(316), z.string().max(63))
+    nodeSelector: boundedMap(317, z.string().max(63), 32)
       .optional()
       .describe('Labels that a node must have.'),
     tolerations: z.array(toleration).max(16).optional().describe('Taints that the pods tolerate.'),
