@@ -1,5 +1,5 @@
-import { pino, stdTimeFunctions, type DestinationStream } from 'pino';
-import type { Logger } from '../kube/logger.ts';
+import { pino, stdTimeFunctions, type DestinationStream, type Logger as Pino } from 'pino';
+import type { LogFields, Logger } from '../kube/logger.ts';
 import { redactFields } from './redact.ts';
 
 export type { LogFields, Logger } from '../kube/logger.ts';
@@ -15,22 +15,34 @@ export interface LoggerOptions {
 }
 
 /**
- * One JSON object per line: `time` (RFC 3339, UTC), `level`, `service`, `msg`, then the fields. The message is a
- * constant, so that lines can be counted by it; what varies is a field. Fields whose name or text looks like a
- * secret are masked, at every depth.
+ * One JSON object per line: `level`, `time` (RFC 3339, UTC), `service`, the fields, `msg`. The message is a constant,
+ * so that lines can be counted by it; what varies is a field. Fields whose name or text looks like a secret are
+ * masked, at every depth.
  */
 export function createLogger({ level, stream, base = {} }: LoggerOptions): Logger {
   const options = {
     level,
-    base: { service: 'ebbflow', ...base },
+    base: { service: 'ebbflow', ...redactFields(base) },
     timestamp: stdTimeFunctions.isoTime,
-    // pino's own serializer of `err` would come after the redaction and bring the unmasked stack back.
-    serializers: {},
-    formatters: {
-      level: (label: string) => ({ level: label }),
-      bindings: redactFields,
-      log: redactFields,
-    },
+    formatters: { level: (label: string) => ({ level: label }) },
+    // Errors are already plain and masked when they get here.
+    serializers: { err: (error: unknown) => error },
   };
-  return stream === undefined ? pino(options) : pino(options, stream);
+  return wrap(stream === undefined ? pino(options) : pino(options, stream));
+}
+
+/** pino's own hooks miss what a child logger carries, so the masking stands in front of it. */
+function wrap(logger: Pino): Logger {
+  const write =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (fields: LogFields, message: string): void => {
+      if (logger.isLevelEnabled(level)) logger[level](redactFields(fields), message);
+    };
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: (fields) => wrap(logger.child(redactFields(fields))),
+  };
 }
