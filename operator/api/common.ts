@@ -3,6 +3,7 @@
  * Every string and list is bounded, because CEL's cost budget and etcd's object size depend on it.
  */
 import { z } from 'zod';
+import type { Immutable } from './immutable.ts';
 
 /** A DNS-1123 label. */
 export const dnsLabel = z
@@ -133,6 +134,6 @@ export const placement = z
   })
   .describe("Where the pods run. A stage's placement replaces the run's as a whole.");
 
-export type Placement = z.infer<typeof placement>;
-export type Resources = z.infer<typeof resources>;
-export type EnvVar = z.infer<typeof envVar>;
+export type Placement = Immutable<z.infer<typeof placement>>;
+export type Resources = Immutable<z.infer<typeof resources>>;
+export type EnvVar = Immutable<z.infer<typeof envVar>>;

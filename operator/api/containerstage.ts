@@ -1,5 +1,6 @@
 /** The `train` and `container` members of a stage: the user's own image, with inputs on disk and outputs in a store. */
 import { z } from 'zod';
+import type { Immutable } from './immutable.ts';
 import { dnsLabel, envVar } from './common.ts';
 import { locationFields } from './stores.ts';
 
@@ -66,7 +67,7 @@ export const containerStage = z
   .object(fields)
   .describe('Runs any command of any image with inputs and outputs.');
 
-export type TrainStage = z.infer<typeof trainStage>;
-export type ContainerStage = z.infer<typeof containerStage>;
-export type Input = z.infer<typeof input>;
-export type Output = z.infer<typeof output>;
+export type TrainStage = Immutable<z.infer<typeof trainStage>>;
+export type ContainerStage = Immutable<z.infer<typeof containerStage>>;
+export type Input = Immutable<z.infer<typeof input>>;
+export type Output = Immutable<z.infer<typeof output>>;

@@ -1,5 +1,6 @@
 /** The `copy` member of a stage: copies and renames objects inside or between stores. */
 import { z } from 'zod';
+import type { Immutable } from './immutable.ts';
 import { bucketName } from './common.ts';
 import { location, locationFields } from './stores.ts';
 
@@ -103,5 +104,5 @@ export const copyStage = z
     'Copies and renames objects on the server side, after proving that the whole plan is free of collisions.',
   );
 
-export type CopyStage = z.infer<typeof copyStage>;
-export type RenameRule = z.infer<typeof renameRule>;
+export type CopyStage = Immutable<z.infer<typeof copyStage>>;
+export type RenameRule = Immutable<z.infer<typeof renameRule>>;

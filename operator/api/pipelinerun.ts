@@ -6,6 +6,7 @@
  * have no API server at hand.
  */
 import { z } from 'zod';
+import type { Immutable } from './immutable.ts';
 import { dnsLabel, objectName, placement, resources, seconds } from './common.ts';
 import { containerStage, trainStage } from './containerstage.ts';
 import { copyStage } from './copystage.ts';
@@ -124,5 +125,5 @@ export const pipelineRunSpec = z
   })
   .describe('What the run is to do. Immutable but for suspend and cancel.');
 
-export type Stage = z.infer<typeof stage>;
-export type PipelineRunSpec = z.infer<typeof pipelineRunSpec>;
+export type Stage = Immutable<z.infer<typeof stage>>;
+export type PipelineRunSpec = Immutable<z.infer<typeof pipelineRunSpec>>;

@@ -1,5 +1,6 @@
 /** Status of a PipelineRun: bounded, and never a list of workers. */
 import { z } from 'zod';
+import type { Immutable } from './immutable.ts';
 
 export const STAGE_STATES = [
   'Waiting',
@@ -120,9 +121,9 @@ export const pipelineRunStatus = z.object({
     .describe('Where the record and the logs are.'),
 });
 
-export type Condition = z.infer<typeof condition>;
-export type StageStatus = z.infer<typeof stageStatus>;
-export type PipelineRunStatus = z.infer<typeof pipelineRunStatus>;
+export type Condition = Immutable<z.infer<typeof condition>>;
+export type StageStatus = Immutable<z.infer<typeof stageStatus>>;
+export type PipelineRunStatus = Immutable<z.infer<typeof pipelineRunStatus>>;
 
 export function isTerminal(state: StageState): boolean {
   return (TERMINAL_STATES as readonly StageState[]).includes(state);

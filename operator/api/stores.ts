@@ -1,5 +1,6 @@
 /** Stores and locations: where data lives. */
 import { z } from 'zod';
+import type { Immutable } from './immutable.ts';
 import { bucketName, dnsLabel, keyPrefix, objectName } from './common.ts';
 
 export const store = z
@@ -48,5 +49,5 @@ export const location = z
 /** An input or output of a stage's container is a location with a path; shared fields are declared once. */
 export const locationFields = { store: storeName, bucket: bucketName, prefix: keyPrefix.optional() };
 
-export type Store = z.infer<typeof store>;
-export type Location = z.infer<typeof location>;
+export type Store = Immutable<z.infer<typeof store>>;
+export type Location = Immutable<z.infer<typeof location>>;

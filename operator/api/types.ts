@@ -1,9 +1,10 @@
 /** The PipelineRun as it travels: raw JSON, times as RFC 3339 strings. */
+import type { Immutable } from './immutable.ts';
 import type { API_VERSION, KIND } from './names.ts';
 import type { PipelineRunSpec } from './pipelinerun.ts';
 import type { PipelineRunStatus } from './status.ts';
 
-export interface PipelineRun {
+interface Fields {
   apiVersion: typeof API_VERSION;
   kind: typeof KIND;
   metadata: {
@@ -21,3 +22,5 @@ export interface PipelineRun {
   spec: PipelineRunSpec;
   status?: PipelineRunStatus;
 }
+
+export type PipelineRun = Immutable<Fields>;

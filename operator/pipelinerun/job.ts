@@ -1,0 +1,102 @@
+/** Attempt of a stage -> Job manifest. Pure. */
+import { limitsOf, stageKind } from '../api/defaults.ts';
+import { API_VERSION, KIND, LABEL, MANAGED_BY, jobName } from '../api/names.ts';
+import type { Stage } from '../api/pipelinerun.ts';
+import type { PipelineRun } from '../api/types.ts';
+import type { DeepReadonly, Job, JobSpec, PodSpec } from '../kube/types.ts';
+import { containerPod } from '../stages/container.ts';
+import { copyPod } from '../stages/copy.ts';
+import type { PodSettings } from '../stages/settings.ts';
+import { workersOf } from '../stages/workerspec.ts';
+import { CONTAINERS } from '../../workers/contract/environment.ts';
+import { PERMANENT_EXIT_CODES } from '../../workers/contract/exitcodes.ts';
+
+/** Seconds of the stage's deadline that earlier attempts have used. */
+export interface AttemptInput {
+  run: PipelineRun;
+  stage: Stage;
+  attempt: number;
+  activeSeconds: number;
+}
+
+/** Labels of everything that belongs to one attempt. */
+export function attemptLabels(
+  run: DeepReadonly<PipelineRun>,
+  stage: string,
+  attempt: number,
+): Record<string, string> {
+  return {
+    [LABEL.managedBy]: MANAGED_BY,
+    [LABEL.run]: run.metadata.name,
+    [LABEL.runUID]: run.metadata.uid,
+    [LABEL.stage]: stage,
+    [LABEL.attempt]: String(attempt),
+  };
+}
+
+export function buildJob({ run, stage, attempt, activeSeconds }: AttemptInput, settings: PodSettings): Job {
+  const { name, namespace, uid } = run.metadata;
+  const labels = attemptLabels(run, stage.name, attempt);
+  const workers = workersOf(stage);
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name: jobName({ name, uid }, stage.name, attempt),
+      namespace,
+      labels,
+      ownerReferences: [
+        { apiVersion: API_VERSION, kind: KIND, name, uid, controller: true, blockOwnerDeletion: true },
+      ],
+    },
+    spec: {
+      completionMode: 'Indexed',
+      completions: workers,
+      parallelism: workers,
+      podReplacementPolicy: 'Failed',
+      ...failurePolicy(run, stage),
+      template: {
+        // A consolidating autoscaler would otherwise move a pod whose work cannot move.
+        metadata: {
+          labels,
+          annotations: {
+            'karpenter.sh/do-not-disrupt': 'true',
+            'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+          },
+        },
+        spec: buildPod({ run, stage, attempt, activeSeconds }, settings),
+      },
+    },
+  };
+}
+
+function buildPod({ run, stage, attempt, activeSeconds }: AttemptInput, settings: PodSettings): PodSpec {
+  const { name, namespace, uid } = run.metadata;
+  const names = { run: name, runUID: uid, namespace, stage: stage.name, attempt };
+  const limits = limitsOf(run.spec, stage);
+  // The kubelet counts from its first sight of the pod, so that pulling images is in it; the operator's own timer is exact.
+  const deadline = Math.max(1, limits.activeDeadlineSeconds - activeSeconds) + limits.startTimeoutSeconds;
+  if (stageKind(stage) === 'copy') return copyPod(run.spec, stage, names, settings, deadline);
+  const member = stage.train ?? stage.container;
+  if (!member) throw new TypeError(`stage ${stage.name} has none of copy, train and container`);
+  return containerPod(run.spec, stage, member, names, settings, deadline);
+}
+
+type FailurePolicy = Pick<JobSpec, 'backoffLimit' | 'podFailurePolicy'>;
+
+/** A copy is retried inside its Job, so that its plan and shards stay; anything else gets a new Job for every attempt. */
+function failurePolicy(run: PipelineRun, stage: Stage): FailurePolicy {
+  const onPodConditions = [{ type: 'DisruptionTarget', status: 'True' }];
+  if (!stage.copy)
+    return { backoffLimit: 0, podFailurePolicy: { rules: [{ action: 'FailJob', onPodConditions }] } };
+  const onExitCodes = { containerName: CONTAINERS.copy, operator: 'In', values: [...PERMANENT_EXIT_CODES] };
+  return {
+    backoffLimit: limitsOf(run.spec, stage).failures,
+    podFailurePolicy: {
+      rules: [
+        { action: 'FailJob', onExitCodes },
+        { action: 'Ignore', onPodConditions },
+      ],
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/** What a pod's status says, in the words of the plan. Pure; every time is in milliseconds since the epoch. */
+import type { DeepReadonly, Pod } from '../kube/types.ts';
+import { isConditionTrue } from './podconditions.ts';
+import { CONTAINERS } from '../../workers/contract/environment.ts';
+
+type PodView = DeepReadonly<Pod>;
+type StatusView = NonNullable<NonNullable<PodView['status']>['containerStatuses']>[number];
+
+/** The container that does the stage's work: the user's, or our copy worker. */
+export function workContainer(pod: PodView): StatusView | undefined {
+  const statuses = pod.status?.containerStatuses ?? [];
+  return statuses.find((status) => status.name === CONTAINERS.main || status.name === CONTAINERS.copy);
+}
+
+export function containerStatus(pod: PodView, name: string): StatusView | undefined {
+  const all = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  return all.find((status) => status.name === name);
+}
+
+/** Succeeded or Failed: nothing of it runs any more. */
+export function isFinished(pod: PodView): boolean {
+  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+}
+
+/** When the scheduler found a node; undefined before. */
+export function scheduledAt(pod: PodView): number | undefined {
+  const condition = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  return condition?.status === 'True' ? millis(condition.lastTransitionTime) : undefined;
+}
+
+/** When the work began; undefined before. */
+export function startedAt(pod: PodView): number | undefined {
+  const state = workContainer(pod)?.state;
+  return millis(state?.running?.startedAt ?? state?.terminated?.startedAt);
+}
+
+/** When the work ended; undefined before. */
+export function endedAt(pod: PodView): number | undefined {
+  return millis(workContainer(pod)?.state?.terminated?.finishedAt);
+}
+
+/** Seconds of work of one pod so far. */
+export function activeSecondsOf(pod: PodView, now: number): number {
+  const start = startedAt(pod);
+  if (start === undefined) return 0;
+  return Math.max(0, Math.round(((endedAt(pod) ?? now) - start) / 1000));
+}
+
+/** Taken away by the cluster (eviction, preemption, a dead node), not by its own failure. */
+export function isDisrupted(pod: PodView): boolean {
+  return isConditionTrue(pod, 'DisruptionTarget') || DISRUPTION_REASONS.has(pod.status?.reason ?? '');
+}
+
+/** Reasons that kubelets and controllers give a pod which they end for the node's sake. */
+const DISRUPTION_REASONS = new Set(['Evicted', 'NodeLost', 'NodeShutdown', 'Shutdown', 'Terminated', 'Preempting', 'NodeAffinity']);
+
+export function millis(time: string | null | undefined): number | undefined {
+  if (time === undefined || time === null) return undefined;
+  const value = Date.parse(time);
+  return Number.isNaN(value) ? undefined : value;
+}

@@ -1,0 +1,84 @@
+/** What the plan reads and what it answers. Plain data. */
+import type { EventReason, RunReason, StageReason } from '../api/reasons.ts';
+import type { PipelineRunStatus } from '../api/status.ts';
+import type { PipelineRun } from '../api/types.ts';
+import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
+import type { WorkerManifest } from '../../workers/contract/manifests.ts';
+
+export interface Progress {
+  done: number;
+  total: number;
+  unit: string;
+}
+
+/** Why a pod waits, in the words of the scheduler, the autoscaler or the kubelet. */
+export interface Waiting {
+  reason: StageReason;
+  message: string;
+}
+
+/** Everything that is known about one run, at one moment. */
+export interface Observed {
+  run: DeepReadonly<PipelineRun>;
+  /** Jobs whose controller is this run, by UID. */
+  jobs: readonly DeepReadonly<Job>[];
+  /** Pods of those Jobs. */
+  pods: readonly DeepReadonly<Pod>[];
+  /** Pods whose node has been dead for longer than nodeLostSeconds. */
+  lostPods: ReadonlySet<string>;
+  /** Manifests that workers reported and the operator has read in the store, by pod UID. */
+  reports: ReadonlyMap<string, WorkerManifest>;
+  /** Summed over the workers of a stage. */
+  progress: ReadonlyMap<string, Progress>;
+  /** By stage; only where a pod or Job has been waiting for a while. */
+  waiting: ReadonlyMap<string, Waiting>;
+  /** Nodes that came up for this run. */
+  nodes: { launched: number; nodeSeconds: number };
+  /** Problems that the API server does not check; empty for a spec that can be run. */
+  problems: readonly string[];
+}
+
+export interface PlanSettings {
+  commitTimeoutSeconds: number;
+  /** Shortest time between two writes of status that only move progress. */
+  progressIntervalMs: number;
+}
+
+/** One effect. Every one is idempotent by name, so that doing it again after a crash changes nothing. */
+export type Action =
+  | { type: 'AddFinalizer' }
+  | { type: 'CreateJob'; stage: string; attempt: number; activeSeconds: number }
+  /** Ends the Job's pods with grace and keeps the Job; also how a run is suspended. */
+  | { type: 'SuspendJob'; job: string; uid: string }
+  | { type: 'ResumeJob'; job: string; uid: string }
+  /** Marks a pod on a dead node as failed, as the garbage collector of pods does, and deletes it without waiting for the kubelet. */
+  | { type: 'ReleasePod'; pod: string; uid: string; node: string }
+  /** Shortens the grace of pods whose run is being deleted. */
+  | { type: 'DeletePod'; pod: string; uid: string; graceSeconds: number }
+  | { type: 'DeleteJobs' }
+  | { type: 'RemoveFinalizer' }
+  | { type: 'DeleteRun' };
+
+export interface RunEvent {
+  type: 'Normal' | 'Warning';
+  reason: RunReason | StageReason | EventReason;
+  action: string;
+  note: string;
+}
+
+export interface Plan {
+  actions: Action[];
+  /** The whole status; the same object as observed when nothing has changed. */
+  status: PipelineRunStatus;
+  events: RunEvent[];
+  requeueAfterMs?: number;
+  /** The outcome is decided and nothing runs any more: the record is to be stored now. */
+  commit?: { discrepancies: string[] };
+  /** Run to whose status stages are pending: used for tracking why pods wait. */
+  waitingFor: { stage: string; podUID?: string; jobUID: string }[];
+}
+
+/** How storing the record went. */
+export type Stored =
+  | { ok: true; logsComplete: boolean; location: string }
+  | { ok: false; message: string };
