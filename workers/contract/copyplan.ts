@@ -1,0 +1,84 @@
+/**
+ * The plan of a copy stage as it lies in the results bucket: shards of rows (`plan/<shard>.zst`, one zstd frame of
+ * lines) and, written last, `plan/index.json`. Shards without an index are garbage of a worker that died planning.
+ */
+import { z } from 'zod';
+
+/** `Copy`: to be copied. `Skip`: the same content is already there. `Unchanged`: destination and source are one object. */
+export type RowAction = 'Copy' | 'Skip' | 'Unchanged';
+
+/** One object of the plan. Keys are whole keys. */
+export interface PlanRow {
+  readonly source: string;
+  /** Without quotes; pins the source. */
+  readonly etag: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly destination: string;
+  readonly action: RowAction;
+  /** Of the source, when it is not the standard one. */
+  readonly storageClass?: string | undefined;
+}
+
+/** Rows per shard at most. */
+export const SHARD_ROWS = 100_000;
+
+const count = z.int().min(0);
+const place = z.object({ store: z.string(), bucket: z.string(), prefix: z.string() });
+
+export const planIndex = z.object({
+  version: z.literal(1),
+  time: z.iso.datetime(),
+  source: place,
+  destination: place,
+  /** Which different keys the destination takes for one, as stated or found out. */
+  keyEquivalence: z.enum(['Exact', 'Posix', 'NFC', 'CaseInsensitive']),
+  transfer: z.enum(['ServerSide', 'Stream']),
+  /** What the endpoint was seen to honour; see workers/s3/probe.ts. */
+  guards: z.object({ sourcePinned: z.boolean(), createOnly: z.boolean(), deleteIfMatch: z.boolean() }),
+  /** Listed objects, and those left out by onUnmatched: Skip. */
+  listed: count,
+  unmatched: count,
+  /** Rows by action, and those whose key after the prefix changes. */
+  rows: count,
+  toCopy: count,
+  skipped: count,
+  unchanged: count,
+  renamed: count,
+  /** Bytes to copy. */
+  bytes: count,
+  shards: z.array(
+    z.object({
+      /** Number in the shard's key. Not always 0, 1, 2: garbage of an earlier try keeps its numbers. */
+      shard: count,
+      /** The worker that copies it. */
+      index: count,
+      rows: count,
+      bytes: count,
+      /** Of the object, compressed. */
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    }),
+  ),
+});
+
+export type PlanIndex = z.infer<typeof planIndex>;
+
+const letters: Readonly<Record<RowAction, string>> = { Copy: 'C', Skip: 'S', Unchanged: 'U' };
+const rowLine = z.union([
+  z.tuple([z.string(), z.string(), count, z.string(), z.enum(['C', 'S', 'U'])]),
+  z.tuple([z.string(), z.string(), count, z.string(), z.enum(['C', 'S', 'U']), z.string()]),
+]);
+
+/** One line without its end. JSON keeps every well-formed key as it is; others never get into a plan. */
+export function formatPlanRow(row: PlanRow): string {
+  const fields = [row.source, row.etag, row.size, row.destination, letters[row.action]];
+  if (row.storageClass !== undefined) fields.push(row.storageClass);
+  return JSON.stringify(fields);
+}
+
+/** @throws Error when the line is not one of ours. */
+export function parsePlanRow(line: string): PlanRow {
+  const [source, etag, size, destination, letter, storageClass] = rowLine.parse(JSON.parse(line));
+  const action = letter === 'C' ? 'Copy' : letter === 'S' ? 'Skip' : 'Unchanged';
+  return { source, etag, size, destination, action, storageClass };
+}

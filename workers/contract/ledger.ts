@@ -1,0 +1,100 @@
+/**
+ * The ledger of a copy stage: what became of every row of a plan, in segments that are written once
+ * (`ledger/<shard>/<podUID>-<seq>.zst`, one zstd frame of lines), and `done.json`, which closes a shard.
+ */
+import { z } from 'zod';
+
+/** `Copied`, `Skipped` and `Unchanged` are done; `Failed` is done as well, with the reason. */
+export type RowOutcome = 'Copied' | 'Skipped' | 'Unchanged' | 'Failed';
+
+/** What became of one row. Keys are whole keys, ETags without quotes. */
+export interface LedgerRow {
+  /** Number of the row in its shard, from 0. */
+  readonly row: number;
+  readonly outcome: RowOutcome;
+  readonly source: string;
+  readonly sourceEtag: string;
+  readonly size: number;
+  readonly destination: string;
+  /** Of the copy; empty where there is none. */
+  readonly destinationEtag: string;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  /** Why a row failed: a code and a sentence. */
+  readonly error?: string | undefined;
+}
+
+/** A segment is closed after this many rows … */
+export const SEGMENT_ROWS = 10_000;
+/** … or this many milliseconds. */
+export const SEGMENT_MILLISECONDS = 5_000;
+
+const count = z.int().min(0);
+
+export const shardDone = z.object({
+  version: z.literal(1),
+  shard: count,
+  rows: count,
+  copied: count,
+  skipped: count,
+  unchanged: count,
+  failed: count,
+  /** Of the copied. */
+  bytes: count,
+  segments: z.array(z.object({ key: z.string(), rows: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
+});
+
+export type ShardDone = z.infer<typeof shardDone>;
+
+const letters: Readonly<Record<RowOutcome, string>> = {
+  Copied: 'C',
+  Skipped: 'S',
+  Unchanged: 'U',
+  Failed: 'F',
+};
+const outcomes: Readonly<Record<'C' | 'S' | 'U' | 'F', RowOutcome>> = {
+  C: 'Copied',
+  S: 'Skipped',
+  U: 'Unchanged',
+  F: 'Failed',
+};
+const letter = z.enum(['C', 'S', 'U', 'F']);
+const rowLine = z.union([
+  z.tuple([count, letter, z.string(), z.string(), count, z.string(), z.string(), count]),
+  z.tuple([count, letter, z.string(), z.string(), count, z.string(), z.string(), count, z.string()]),
+]);
+
+/** One line without its end. */
+export function formatLedgerRow(row: LedgerRow): string {
+  const { source, sourceEtag, size, destination, destinationEtag, time, error } = row;
+  const fields = [
+    row.row,
+    letters[row.outcome],
+    source,
+    sourceEtag,
+    size,
+    destination,
+    destinationEtag,
+    time,
+  ];
+  if (error !== undefined) fields.push(error);
+  return JSON.stringify(fields);
+}
+
+/** @throws Error when the line is not one of ours. */
+export function parseLedgerRow(line: string): LedgerRow {
+  const [row, outcome, source, sourceEtag, size, destination, destinationEtag, time, error] = rowLine.parse(
+    JSON.parse(line),
+  );
+  return {
+    row,
+    outcome: outcomes[outcome],
+    source,
+    sourceEtag,
+    size,
+    destination,
+    destinationEtag,
+    time,
+    error,
+  };
+}

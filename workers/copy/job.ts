@@ -1,0 +1,94 @@
+import type { CopyStage } from '../../operator/api/copystage.ts';
+import { parseRules, type Rules } from '../contract/rename.ts';
+import type { PlanProblems } from './problems.ts';
+
+/** A store, bucket and literal prefix. */
+export interface Place {
+  readonly store: string;
+  readonly bucket: string;
+  readonly prefix: string;
+}
+
+/** The copy member of a stage with its defaults filled in and its rules parsed. */
+export interface CopyJob {
+  readonly source: Place;
+  readonly destination: Place;
+  /** Undefined: keys are kept. */
+  readonly rules: Rules | undefined;
+  readonly mode: 'Copy' | 'Move';
+  readonly onUnmatched: 'Fail' | 'Skip' | 'Copy';
+  readonly onExisting: 'SkipIdentical' | 'Fail' | 'Overwrite';
+  readonly onEmpty: 'Fail' | 'Succeed';
+  readonly keyEquivalence: 'Auto' | 'Exact' | 'Posix' | 'NFC' | 'CaseInsensitive';
+  readonly transfer: 'ServerSide' | 'Stream';
+  /** Bytes; larger objects go in parts. */
+  readonly multipartThreshold: number;
+  readonly maxFailures: number;
+  readonly dryRun: boolean;
+  /** Requests in flight. */
+  readonly concurrency: number;
+}
+
+/** CopyObject's own limit, in bytes. */
+export const COPY_OBJECT_LIMIT = 5 * 1024 ** 3;
+
+const units: Readonly<Record<string, number>> = { Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3 };
+
+/** Bytes of `512Mi` or `1048576`; undefined for anything else. */
+export function parseSize(text: string): number | undefined {
+  const [, digits, unit] = /^(\d{1,15})(Ki|Mi|Gi)?$/.exec(text) ?? [];
+  if (digits === undefined) return undefined;
+  return Number(digits) * (unit === undefined ? 1 : (units[unit] ?? 1));
+}
+
+/** Fills in defaults. What cannot be done (yet) is a problem of the plan; then the job is not to be used. */
+export function resolveJob(copy: CopyStage, problems: PlanProblems): CopyJob {
+  const parsed = parseRules(copy.rename ?? []);
+  if (!parsed.ok) for (const problem of parsed.problems) problems.add(problem.message);
+  if (copy.verify !== undefined && copy.verify !== 'ETag') {
+    problems.add(`copy.verify: ${copy.verify} is not yet supported; use ETag`);
+  }
+  if (copy.source.keyList !== undefined)
+    problems.add('copy.source.keyList is not yet supported; use a prefix');
+  if (copy.source.ledgerOf !== undefined)
+    problems.add('copy.source.ledgerOf is not yet supported; use a prefix');
+  const source = place(copy.source);
+  const destination = place(copy.destination);
+  const oneStore = source.store === destination.store;
+  if (copy.transfer === 'ServerSide' && !oneStore) {
+    problems.add(
+      `copy.transfer: ServerSide needs one store, but objects go from ${source.store} to ${destination.store}; use Auto`,
+    );
+  }
+  return {
+    source,
+    destination,
+    rules: parsed.ok && parsed.rules.rules.length > 0 ? parsed.rules : undefined,
+    mode: copy.mode ?? 'Copy',
+    onUnmatched: copy.onUnmatched ?? 'Fail',
+    onExisting: copy.onExisting ?? 'SkipIdentical',
+    onEmpty: copy.onEmpty ?? 'Fail',
+    keyEquivalence: copy.keyEquivalence ?? 'Auto',
+    transfer: oneStore && copy.transfer !== 'Stream' ? 'ServerSide' : 'Stream',
+    multipartThreshold: resolveThreshold(copy.multipartThreshold, problems),
+    maxFailures: copy.maxFailures ?? 0,
+    dryRun: copy.dryRun ?? false,
+    concurrency: 32,
+  };
+}
+
+/** S3 takes no parts below 5 MiB (except the last), so a lower threshold could never be kept. */
+const smallestThreshold = 5 * 1024 ** 2;
+
+function resolveThreshold(text: string | undefined, problems: PlanProblems): number {
+  const bytes = text === undefined ? COPY_OBJECT_LIMIT : parseSize(text);
+  if (bytes === undefined || bytes < smallestThreshold || bytes > COPY_OBJECT_LIMIT) {
+    problems.add(`copy.multipartThreshold: ${text} is not a size from 5Mi to 5Gi`);
+    return COPY_OBJECT_LIMIT;
+  }
+  return bytes;
+}
+
+function place(location: { store?: string | undefined; bucket: string; prefix?: string | undefined }): Place {
+  return { store: location.store ?? '', bucket: location.bucket, prefix: location.prefix ?? '' };
+}

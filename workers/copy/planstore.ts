@@ -1,0 +1,124 @@
+import {
+  formatPlanRow,
+  parsePlanRow,
+  planIndex,
+  SHARD_ROWS,
+  type PlanIndex,
+  type PlanRow,
+} from '../contract/copyplan.ts';
+import { planIndexKey, planPrefix, planShardKey } from '../contract/keys.ts';
+import type { GetGrant } from '../contract/workerapi.ts';
+import { packLines, unpackLines } from './frames.ts';
+import type { CopyJob } from './job.ts';
+import type { ProvedPlan } from './plan.ts';
+import { sha256, type ResultsStore } from './results.ts';
+
+/** A stored plan contradicts itself: a fault of ours or of the store. */
+export class PlanCorrupt extends Error {
+  override readonly name = 'PlanCorrupt';
+  readonly code = 'PlanCorrupt';
+}
+
+/** The plan that an earlier pod of this stage finished writing, if there is one. */
+export async function readPlanIndex(
+  results: ResultsStore,
+  stage: string,
+  existing: ReadonlyMap<string, GetGrant>,
+  signal: AbortSignal,
+): Promise<PlanIndex | undefined> {
+  const grant = existing.get(planIndexKey(stage));
+  if (grant === undefined) return undefined;
+  return planIndex.parse(JSON.parse((await results.get(grant, signal)).toString('utf8')));
+}
+
+/**
+ * Writes the shards and last the index. Keys are written once, so shards that a dead pod left without an index keep
+ * their numbers and ours come after them. Where another pod of the stage was faster, its plan is the plan.
+ */
+export async function writePlan(
+  results: ResultsStore,
+  stage: string,
+  existing: ReadonlyMap<string, GetGrant>,
+  plan: { readonly proved: ProvedPlan; readonly job: CopyJob },
+  signal: AbortSignal,
+): Promise<PlanIndex> {
+  const { rows } = plan.proved;
+  const shards: PlanIndex['shards'] = [];
+  let number = firstFreeNumber(stage, existing);
+  for (let from = 0; from < rows.length; from += SHARD_ROWS) {
+    const part = rows.slice(from, from + SHARD_ROWS);
+    const frame = await packLines(part.map(formatPlanRow));
+    // `Exists` is either our own lost reply or another pod that plans as well: in both cases a new number is right.
+    while ((await results.put(planShardKey(stage, number), frame, signal)) === 'Exists') number += 1;
+    const bytes = sumToCopy(part);
+    shards.push({ shard: number, index: 0, rows: part.length, bytes, sha256: sha256(frame) });
+    number += 1;
+  }
+  const index = makeIndex(plan, shards);
+  const body = Buffer.from(JSON.stringify(index));
+  if ((await results.put(planIndexKey(stage), body, signal)) === 'Stored') return index;
+  const winner = await readPlanIndex(results, stage, await results.list(stage, signal), signal);
+  if (winner === undefined) throw new PlanCorrupt('the plan exists but cannot be listed');
+  return winner;
+}
+
+/** Reads the rows of one shard and checks them against the index. */
+export async function readShard(
+  results: ResultsStore,
+  stage: string,
+  existing: ReadonlyMap<string, GetGrant>,
+  shard: PlanIndex['shards'][number],
+  signal: AbortSignal,
+): Promise<PlanRow[]> {
+  const key = planShardKey(stage, shard.shard);
+  const grant = existing.get(key);
+  if (grant === undefined) throw new PlanCorrupt(`the plan names ${key}, which does not exist`);
+  const frame = await results.get(grant, signal);
+  if (sha256(frame) !== shard.sha256) throw new PlanCorrupt(`${key} is not what the plan says`);
+  const rows = (await unpackLines(frame)).map(parsePlanRow);
+  if (rows.length !== shard.rows)
+    throw new PlanCorrupt(`${key} has ${rows.length} rows instead of ${shard.rows}`);
+  return rows;
+}
+
+function firstFreeNumber(stage: string, existing: ReadonlyMap<string, GetGrant>): number {
+  const prefix = planPrefix(stage);
+  let free = 0;
+  for (const key of existing.keys()) {
+    if (!key.startsWith(prefix)) continue;
+    const number = Number(/^(\d{1,9})\.zst$/.exec(key.slice(prefix.length))?.[1] ?? -1);
+    free = Math.max(free, number + 1);
+  }
+  return free;
+}
+
+function sumToCopy(rows: readonly PlanRow[]): number {
+  return rows.reduce((sum, row) => sum + (row.action === 'Copy' ? row.size : 0), 0);
+}
+
+function makeIndex(
+  { proved, job }: { readonly proved: ProvedPlan; readonly job: CopyJob },
+  shards: PlanIndex['shards'],
+): PlanIndex {
+  const { rows, listed, unmatched, renamed, keyEquivalence, guards } = proved;
+  const { sourcePinned, createOnly, deleteIfMatch } = guards;
+  const having = (action: PlanRow['action']): number => rows.filter((row) => row.action === action).length;
+  return {
+    version: 1,
+    time: new Date().toISOString(),
+    source: job.source,
+    destination: job.destination,
+    keyEquivalence,
+    transfer: job.transfer,
+    guards: { sourcePinned, createOnly, deleteIfMatch },
+    listed,
+    unmatched,
+    rows: rows.length,
+    toCopy: having('Copy'),
+    skipped: having('Skip'),
+    unchanged: having('Unchanged'),
+    renamed,
+    bytes: sumToCopy(rows),
+    shards,
+  };
+}

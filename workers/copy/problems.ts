@@ -1,0 +1,124 @@
+import { printableKey } from '../s3/encode.ts';
+import { S3Error } from '../s3/errors.ts';
+import { CredentialsError } from '../s3/credentials.ts';
+
+/** Reasons of a stage (operator/api/reasons.ts) that a copy worker gives itself. */
+export type CopyReason =
+  | 'PlanRefused'
+  | 'CopyFailed'
+  | 'StoreUnavailable'
+  | 'CopiedWithFailures'
+  | 'InvalidSpec';
+
+/** The copy cannot be done as written: nothing was copied, and trying again would not help. */
+export class PlanRefused extends Error {
+  override readonly name = 'PlanRefused';
+  readonly code = 'PlanRefused';
+  /** How many problems there are; the message names the first ten. */
+  readonly problems: number;
+  readonly reason: CopyReason;
+
+  constructor(message: string, problems = 1, reason: CopyReason = 'PlanRefused') {
+    super(message);
+    this.problems = problems;
+    this.reason = reason;
+  }
+}
+
+/** A store or the worker API could not be reached for long enough; trying again later may help. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable';
+  readonly code = 'Unavailable';
+}
+
+/** How many problems a message names. */
+const named = 10;
+
+/** Collects the problems of a plan. All are counted, the first ten are kept in words. */
+export class PlanProblems {
+  #total = 0;
+  readonly #first: string[] = [];
+
+  add(problem: string): void {
+    this.#total += 1;
+    if (this.#first.length < named) this.#first.push(problem);
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** The first ten in words. */
+  get first(): readonly string[] {
+    return this.#first;
+  }
+
+  /** @throws PlanRefused when there is any problem. */
+  refuse(): void {
+    if (this.#total === 0) return;
+    const list = this.#first.join('; ');
+    if (this.#total === 1) throw new PlanRefused(list);
+    const more = this.#total > named ? `, of which the first ${named}` : '';
+    throw new PlanRefused(`${this.#total} problems${more}: ${list}`, this.#total);
+  }
+}
+
+/** A key for a message: escaped, and cut in the middle when it is long, so that both ends can be recognised. */
+export function nameKey(key: string): string {
+  const shown = printableKey(key);
+  return shown.length <= 160 ? shown : `${shown.slice(0, 90)}…${shown.slice(-60)}`;
+}
+
+/** Which part of the spec an error belongs to. */
+export interface StoreRole {
+  /** `source` or `destination`. */
+  readonly field: string;
+  readonly store: string;
+  readonly endpoint: string;
+  readonly bucket: string;
+}
+
+/**
+ * Says in one sentence what a store's refusal means and what to do about it, as the error that ends the stage:
+ * `PlanRefused` where somebody must change something, `Unavailable` where time may help. Others pass as they are.
+ */
+export function explainStoreError(error: unknown, role: StoreRole): unknown {
+  const where = `store ${role.store} (${role.endpoint})`;
+  if (error instanceof CredentialsError) {
+    return new PlanRefused(`store ${role.store}: ${error.message}`, 1, 'StoreUnavailable');
+  }
+  if (!(error instanceof S3Error)) return error;
+  const refuse = (text: string): PlanRefused => new PlanRefused(text, 1, 'StoreUnavailable');
+  switch (error.code) {
+    case 'NoSuchBucket':
+      return new PlanRefused(
+        `bucket ${role.bucket} does not exist in ${where}: create it or correct copy.${role.field}.bucket`,
+      );
+    case 'InvalidAccessKeyId':
+      return refuse(
+        `${where} does not know the access key: correct AWS_ACCESS_KEY_ID in the store's Secret (${error.operation})`,
+      );
+    case 'SignatureDoesNotMatch':
+      return refuse(
+        `${where} refused the signature: correct AWS_SECRET_ACCESS_KEY in the store's Secret, or the store's region`,
+      );
+    case 'AuthorizationHeaderMalformed':
+    case 'Redirect':
+      return refuse(
+        `${where} owns bucket ${role.bucket} elsewhere: set the store's endpoint and region to its own`,
+      );
+    case 'AccessDenied':
+      return refuse(
+        `${where} denied ${error.operation} on bucket ${role.bucket}: give the credentials this right, or correct them`,
+      );
+    case 'RequestTimeTooSkewed':
+      return refuse(`${where} says that the clock of this node is wrong: set the node's time`);
+    case 'ConnectionFailed':
+    case 'Timeout':
+      return new Unavailable(`${where} cannot be reached: ${error.message}`);
+    default:
+      return error.retryClass === 'permanent' || error.retryClass === 'fatal'
+        ? refuse(`${where}: ${error.message}`)
+        : new Unavailable(`${where} goes on failing: ${error.message}`);
+  }
+}

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import type { S3Client } from './client.ts';
+import { copyObject } from './copies.ts';
+import { S3Error } from './errors.ts';
+import { deleteObject, headObject, putObject } from './objects.ts';
+
+/** What an endpoint was seen to do with throw-away objects. Stores that ignore a condition do so silently. */
+export interface Capabilities {
+  /** `x-amz-copy-source-if-match` is honoured: a changed source is refused. */
+  readonly sourcePinned: boolean;
+  /** `If-None-Match: *` is honoured on CopyObject: an existing destination is kept. */
+  readonly createOnly: boolean;
+  /** `If-Match` is honoured on DeleteObject. */
+  readonly deleteIfMatch: boolean;
+  /** Different keys that the store takes for one. */
+  readonly aliases: 'Exact' | 'Posix' | 'NFC' | 'CaseInsensitive';
+}
+
+const wrongEtag = '00000000000000000000000000000000';
+
+/**
+ * A key of its own in the prefix's last directory (a file store needs a directory to show how it treats paths), or at
+ * the top where the prefix is so long that nothing fits below it.
+ */
+export function throwAwayKey(prefix: string, name: string): string {
+  const directory = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+  const parent = Buffer.byteLength(directory) > 800 ? '' : directory;
+  return `${parent}.ebbflow-probe-${randomUUID()}/${name}`;
+}
+
+/** Finds out what the endpoint honours, with a few objects of a few bytes that are deleted again. */
+export async function probeCapabilities(
+  client: S3Client,
+  where: { readonly bucket: string; readonly prefix: string },
+  signal: AbortSignal,
+): Promise<Capabilities> {
+  const { bucket } = where;
+  // A with acute: one code point here, two in NFD.
+  const key = throwAwayKey(where.prefix, 'K\u00e1');
+  const copy = `${key}-copy`;
+  const etag = await putObject(client, { bucket, key, body: Buffer.from('ebbflow probe') }, signal);
+  try {
+    const aliases = await findAliases(client, bucket, key, signal);
+    const source = { bucket, key, etag };
+    await copyObject(client, { source, bucket, key: copy }, signal);
+    const wrong = { ...source, etag: wrongEtag };
+    const sourcePinned = await isRefused(copyObject(client, { source: wrong, bucket, key: copy }, signal));
+    const guarded = { source, bucket, key: copy, guard: { createOnly: true } };
+    const createOnly = await isRefused(copyObject(client, guarded, signal));
+    const deleteIfMatch = await isRefused(
+      deleteObject(client, { bucket, key: copy, ifMatch: wrongEtag }, signal),
+    );
+    return { sourcePinned, createOnly, deleteIfMatch, aliases };
+  } finally {
+    await deleteObject(client, { bucket, key: copy }, signal).catch(() => undefined);
+    await deleteObject(client, { bucket, key }, signal).catch(() => undefined);
+  }
+}
+
+/**
+ * Whether a key written to one side shows up on the other: then both are one store, whatever they are called.
+ * The throw-away object is deleted again.
+ */
+export async function probeSameStore(
+  destination: { readonly client: S3Client; readonly bucket: string; readonly prefix: string },
+  source: { readonly client: S3Client; readonly bucket: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const key = throwAwayKey(destination.prefix, 'same');
+  const { client, bucket } = destination;
+  const etag = await putObject(client, { bucket, key, body: Buffer.from(key) }, signal);
+  try {
+    const seen = await headObject(source.client, { bucket: source.bucket, key }, signal);
+    return seen !== undefined && seen.etag === etag;
+  } finally {
+    await deleteObject(client, { bucket, key }, signal).catch(() => undefined);
+  }
+}
+
+async function findAliases(
+  client: S3Client,
+  bucket: string,
+  key: string,
+  signal: AbortSignal,
+): Promise<Capabilities['aliases']> {
+  const slash = key.lastIndexOf('/');
+  const directory = key.slice(0, slash);
+  const name = key.slice(slash + 1);
+  const variants = [
+    ['Posix', `${directory}//${name}`],
+    ['CaseInsensitive', `${directory}/${name.toLowerCase()}`],
+    ['NFC', `${directory}/${name.normalize('NFD')}`],
+  ] as const;
+  for (const [aliases, variant] of variants) {
+    if ((await headObject(client, { bucket, key: variant }, signal)) !== undefined) return aliases;
+  }
+  return 'Exact';
+}
+
+async function isRefused(attempt: Promise<unknown>): Promise<boolean> {
+  try {
+    await attempt;
+    return false;
+  } catch (error) {
+    if (error instanceof S3Error && (error.status === 412 || error.code === 'PreconditionFailed'))
+      return true;
+    // A store that does not know the condition may refuse it as such: then it is not to be used.
+    if (error instanceof S3Error && error.code === 'NotImplemented') return false;
+    throw error;
+  }
+}
