@@ -1,0 +1,39 @@
+import { boundAt, findCondition, type NodeView, type PodView, timeOf } from './views.ts';
+
+export interface NodeLossInput {
+  /** The Node that the pod names; undefined when the cache has none of that name. */
+  readonly node: NodeView | undefined;
+  readonly pod: PodView;
+  /** How long a node may be silent before its pods are given up. */
+  readonly nodeLostSeconds: number;
+  /** Whether the cache of Nodes is complete: absence from a half-filled one means nothing. */
+  readonly nodesSynced: boolean;
+}
+
+/**
+ * When the pod counts as lost with its node, in milliseconds since 1970; undefined when, as things stand, it does
+ * not. A time in the future is when to look again.
+ *
+ * A Node that is not ready is lost nodeLostSeconds after it said so. A Node that is gone takes its pods with it, but
+ * only nodeLostSeconds after they were bound: the pod of a brand-new Node may reach our cache before the Node does.
+ */
+export function nodeLossTime({ node, pod, nodeLostSeconds, nodesSynced }: NodeLossInput): number | undefined {
+  const phase = pod.status?.phase;
+  if (pod.spec?.nodeName === undefined || pod.spec.nodeName === '') return undefined;
+  if (phase === 'Succeeded' || phase === 'Failed') return undefined;
+
+  const since = node === undefined ? (nodesSynced ? boundAt(pod) : undefined) : notReadySince(node);
+  return since === undefined ? undefined : since + nodeLostSeconds * 1000;
+}
+
+/** Whether the pod is lost now. */
+export function isNodeLost(input: NodeLossInput, now: Date): boolean {
+  const at = nodeLossTime(input);
+  return at !== undefined && at <= now.getTime();
+}
+
+/** A Node without the condition has not reported yet; the node controller will say Unknown when it never does. */
+function notReadySince(node: NodeView): number | undefined {
+  const ready = findCondition(node.status?.conditions, 'Ready');
+  return ready === undefined || ready.status === 'True' ? undefined : timeOf(ready.lastTransitionTime);
+}
