@@ -8,6 +8,7 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+/** The deadline holds for each page. */
 export interface ListOptions extends CallOptions {
   labelSelector?: string;
   fieldSelector?: string;

@@ -1,12 +1,14 @@
-import type { Clock } from './clock.ts';
+import { type Clock, systemClock } from './clock.ts';
 import type { Key } from './key.ts';
-import type { Resource } from './resource.ts';
+import { compareResourceVersions } from './resource-version.ts';
+import { type Resource, resourceName } from './resource.ts';
 import type { KubeObject } from './types.ts';
 
 /** What the gate needs of a Store. */
 export interface AdvancingStore {
   readonly resource: Resource;
   readonly lastResourceVersion: string | undefined;
+  readonly epoch: number;
   onAdvance(listener: () => void): () => void;
 }
 
@@ -18,32 +20,103 @@ export interface ConsistencyGateOptions {
   clock?: Clock;
 }
 
+interface Write {
+  resourceVersion: string;
+  epoch: number;
+}
+
+/** The net below the notifications of the stores. Fixed, not growing: a stale store is nobody's error. */
+const lookAgainMs = 100;
+
 /**
  * Read your own writes: after a write, a key is not worked on before the stores have seen it. Needs resource
  * versions of one type to compare as integers, which all released API servers do (a promise since Kubernetes 1.35).
  */
 export class ConsistencyGate {
-  constructor(_options: ConsistencyGateOptions) {
-    throw new Error('not written yet');
+  readonly #stores: ReadonlyMap<string, AdvancingStore>;
+  readonly #requeue: (key: Key) => void;
+  readonly #clock: Clock;
+  readonly #writes = new Map<Key, Map<string, Write>>();
+  /** Keys that were refused, with the timer of the net. */
+  readonly #waiting = new Map<Key, () => void>();
+  readonly #unsubscribe: readonly (() => void)[];
+
+  constructor(options: ConsistencyGateOptions) {
+    this.#stores = new Map(options.stores.map((store) => [resourceName(store.resource), store]));
+    this.#requeue = options.requeue;
+    this.#clock = options.clock ?? systemClock;
+    this.#unsubscribe = options.stores.map((store) => store.onAdvance(() => this.#release()));
   }
+
   /** Call after each write with the resourceVersion of its answer. */
-  wroteAt<T extends KubeObject>(
-    _key: Key,
-    _resource: Resource<T>,
-    _resourceVersion: string | undefined,
-  ): void {
-    throw new Error('not written yet');
+  wroteAt<T extends KubeObject>(key: Key, resource: Resource<T>, resourceVersion: string | undefined): void {
+    const name = resourceName(resource);
+    const store = this.#stores.get(name);
+    if (store === undefined || resourceVersion === undefined) return;
+    const writes = this.#writes.get(key) ?? new Map<string, Write>();
+    const earlier = writes.get(name);
+    if (
+      earlier !== undefined &&
+      earlier.epoch === store.epoch &&
+      (compareResourceVersions(earlier.resourceVersion, resourceVersion) ?? -1) >= 0
+    ) {
+      return;
+    }
+    writes.set(name, { resourceVersion, epoch: store.epoch });
+    this.#writes.set(key, writes);
   }
+
   /** Whether the stores reflect all writes for the key. If not, `requeue(key)` follows. */
-  ready(_key: Key): boolean {
-    throw new Error('not written yet');
+  ready(key: Key): boolean {
+    if (this.#isCaughtUp(key)) {
+      this.clear(key);
+      return true;
+    }
+    this.#waiting.get(key)?.();
+    this.#waiting.set(
+      key,
+      this.#clock.after(lookAgainMs, () => {
+        this.#waiting.delete(key);
+        this.#requeue(key);
+      }),
+    );
+    return false;
   }
+
   /** Forgets a key, when its object is gone. */
-  clear(_key: Key): void {
-    throw new Error('not written yet');
+  clear(key: Key): void {
+    this.#writes.delete(key);
+    this.#waiting.get(key)?.();
+    this.#waiting.delete(key);
   }
+
   /** Ends timers and subscriptions. */
   close(): void {
-    throw new Error('not written yet');
+    for (const end of this.#unsubscribe) end();
+    for (const cancel of this.#waiting.values()) cancel();
+    this.#waiting.clear();
+    this.#writes.clear();
+  }
+
+  #release(): void {
+    for (const key of this.#waiting.keys()) {
+      if (!this.#isCaughtUp(key)) continue;
+      this.clear(key);
+      this.#requeue(key);
+    }
+  }
+
+  #isCaughtUp(key: Key): boolean {
+    for (const [name, write] of this.#writes.get(key) ?? []) {
+      const store = this.#stores.get(name);
+      // After the server's versions went back, an older version can never be reached again and says nothing.
+      if (store === undefined || store.epoch !== write.epoch) continue;
+      const seen = store.lastResourceVersion;
+      if (seen === undefined) return false;
+      const order = compareResourceVersions(seen, write.resourceVersion);
+      // Without an order there is nothing to wait for: only equality could ever tell, and it may be passed over.
+      if (order !== undefined && order < 0) return false;
+    }
+    return true;
   }
 }
