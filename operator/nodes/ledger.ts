@@ -1,0 +1,247 @@
+import { LABEL } from '../api/names.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { NodeObjectView } from './machine.ts';
+import { readMachine } from './machine.ts';
+import {
+  type LedgerNode,
+  makeNodesRecord,
+  type NodesRecord,
+  type NodeSums,
+  nodeSeconds,
+  sumNodes,
+} from './record.ts';
+import { boundAt, type PodView, timeOf } from './views.ts';
+
+/** How long after the end of a run its nodes are waited for, in milliseconds. */
+export const MAX_NODE_WAIT_MS = 30 * 60_000;
+
+export interface LedgerPodView extends PodView {
+  readonly metadata: {
+    readonly uid?: string | undefined;
+    readonly labels?: Readonly<Record<string, string>> | undefined;
+  };
+}
+
+export interface NodeLedgerOptions {
+  clock: Clock;
+  /** Called once per finished run with its final figures: after the last of its nodes is gone, or 30 minutes later. */
+  onFinal: (record: NodesRecord) => void;
+  /** A node that came up in the life of this ledger turned out to be there for a run. */
+  onLaunched?: (node: LedgerNode) => void;
+  /** Such a node is gone after so many seconds. */
+  onGone?: (node: LedgerNode, seconds: number) => void;
+  /**
+   * Asks once per node whether pods of others had it before this time (milliseconds since 1970): the caches hold
+   * only our own pods. See foreign.ts. Absent or rejected: they had not.
+   */
+  othersCameFirst?: (node: LedgerNode, before: number) => Promise<boolean>;
+}
+
+/** The pod of ours that reached a node first. */
+interface Claim {
+  readonly runUID: string;
+  readonly podUID: string;
+  readonly boundAt: number;
+}
+
+interface Run {
+  readonly startedAt: number;
+  /** A lower bound; after the delivery, the final figures. */
+  before?: NodeSums;
+  finishedAt?: number;
+  delivered: boolean;
+  stopTimer?: () => void;
+}
+
+/** Clocks of servers and schedulers may differ by so much, in milliseconds. */
+const CLOCK_SKEW_MS = 5_000;
+/** How long what belongs to no known run is kept: after a restart, nodes and pods are told before the runs. */
+const ORPHAN_MS = 10 * 60_000;
+
+/**
+ * Which nodes are there because of which run, and for how long. A node belongs to a run when it was created after
+ * the run's start and the first pod on it (DaemonSets aside) was that run's. Fed by the handlers of the caches of
+ * Nodes and of our pods; the order in which those speak does not matter.
+ */
+export class NodeLedger {
+  readonly #options: NodeLedgerOptions;
+  /** By UID: a name may come back with another machine behind it. */
+  readonly #nodes = new Map<string, LedgerNode>();
+  /** By UID of the node: pods of others were there first. */
+  readonly #foreign = new Set<string>();
+  /** By name of the node, because that is all a pod knows. */
+  readonly #claims = new Map<string, Claim[]>();
+  readonly #counted = new Set<string>();
+  readonly #runs = new Map<string, Run>();
+  readonly #startedAt: number;
+
+  constructor(options: NodeLedgerOptions) {
+    this.#options = options;
+    this.#startedAt = this.#now();
+  }
+
+  /**
+   * The run exists. Again and again is fine; what counts is the first call. `before` is what the status of the run
+   * says from before a restart: a lower bound. A run whose nodes.json is stored need not begin.
+   */
+  begin(runUID: string, startedAt: string, before?: NodeSums): void {
+    const start = timeOf(startedAt);
+    if (start === undefined || this.#runs.has(runUID)) return;
+    this.#runs.set(runUID, { startedAt: start, delivered: false, ...(before && { before }) });
+    for (const node of this.#nodesOf(runUID)) this.#count(node);
+  }
+
+  /** The run is over: onFinal follows. Again and again is fine. */
+  finish(runUID: string): void {
+    const run = this.#runs.get(runUID);
+    if (!run || run.finishedAt !== undefined) return;
+    run.finishedAt = this.#now();
+    run.stopTimer = this.#options.clock.after(MAX_NODE_WAIT_MS, () => this.#deliver(runUID));
+    this.#deliverWhenGone(runUID);
+  }
+
+  /** The object is gone: the run is of no interest any more, and onFinal will not be called if it was not yet. */
+  forget(runUID: string): void {
+    this.#runs.get(runUID)?.stopTimer?.();
+    this.#runs.delete(runUID);
+    this.#sweep();
+  }
+
+  /** Figures so far. A run that never began has none. */
+  figures(runUID: string): NodeSums {
+    const run = this.#runs.get(runUID);
+    if (run?.delivered === true && run.before !== undefined) return run.before;
+    return sumNodes(this.#nodesOf(runUID), this.#now(), run?.before);
+  }
+
+  /** A Node is there or changed. */
+  nodeSeen(object: NodeObjectView): void {
+    const machine = readMachine(object);
+    if (machine === undefined) return;
+    const node = { ...this.#nodes.get(machine.uid), ...machine };
+    this.#nodes.set(machine.uid, node);
+    this.#count(node);
+  }
+
+  /** A Node is gone. */
+  nodeGone(node: NodeObjectView): void {
+    const machine = readMachine(node);
+    if (machine === undefined) return;
+    const known = this.#nodes.get(machine.uid) ?? machine;
+    if (known.goneAt !== undefined) return;
+    const gone = { ...known, ...machine, goneAt: this.#now() };
+    this.#nodes.set(machine.uid, gone);
+    const runUID = this.#ownerOf(gone);
+    if (runUID !== undefined) {
+      this.#options.onGone?.(gone, nodeSeconds(gone, this.#now()));
+      this.#deliverWhenGone(runUID);
+    }
+    this.#sweep();
+  }
+
+  /** One of our pods is there or changed. */
+  podSeen(pod: LedgerPodView): void {
+    const podUID = pod.metadata.uid;
+    const runUID = pod.metadata.labels?.[LABEL.runUID];
+    const nodeName = pod.spec?.nodeName;
+    if (podUID === undefined || runUID === undefined || nodeName === undefined || nodeName === '') return;
+    const claims = this.#claims.get(nodeName) ?? [];
+    if (claims.some((claim) => claim.podUID === podUID)) return;
+    this.#claims.set(nodeName, [...claims, { runUID, podUID, boundAt: boundAt(pod) ?? this.#now() }]);
+    for (const node of this.#nodes.values()) if (node.name === nodeName) this.#count(node);
+  }
+
+  /** Ends all timers; no callback follows. */
+  stop(): void {
+    for (const run of this.#runs.values()) run.stopTimer?.();
+    this.#runs.clear();
+  }
+
+  #now(): number {
+    return this.#options.clock.now().getTime();
+  }
+
+  #nodesOf(runUID: string): LedgerNode[] {
+    return [...this.#nodes.values()].filter((node) => this.#ownerOf(node) === runUID);
+  }
+
+  /** The run that the node is there for. */
+  #ownerOf(node: LedgerNode): string | undefined {
+    const claim = this.#firstClaim(node);
+    if (claim === undefined || this.#foreign.has(node.uid)) return undefined;
+    const run = this.#runs.get(claim.runUID);
+    // Creation times of the server have whole seconds, and so has the start of a run.
+    return run !== undefined && node.createdAt >= Math.floor(run.startedAt / 1000) * 1000
+      ? claim.runUID
+      : undefined;
+  }
+
+  /** Of the pods that were bound to this name while this machine had it. */
+  #firstClaim(node: LedgerNode): Claim | undefined {
+    let first: Claim | undefined;
+    for (const claim of this.#claims.get(node.name) ?? []) {
+      const tooEarly = claim.boundAt < node.createdAt - CLOCK_SKEW_MS;
+      const tooLate = node.goneAt !== undefined && claim.boundAt > node.goneAt;
+      if (!tooEarly && !tooLate && (first === undefined || claim.boundAt < first.boundAt)) first = claim;
+    }
+    return first;
+  }
+
+  /** A node is counted once, as soon as its run is known. */
+  #count(node: LedgerNode): void {
+    if (this.#counted.has(node.uid) || this.#ownerOf(node) === undefined) return;
+    this.#counted.add(node.uid);
+    const launched = (): void => {
+      // Counted before a restart already.
+      if (node.createdAt >= this.#startedAt && !this.#foreign.has(node.uid)) this.#options.onLaunched?.(node);
+    };
+    const before = this.#firstClaim(node)?.boundAt;
+    if (this.#options.othersCameFirst === undefined || before === undefined) launched();
+    else
+      this.#options
+        .othersCameFirst(node, before)
+        .then((foreign) => void (foreign && this.#foreign.add(node.uid)))
+        // Without an answer the node is taken for what it looks like.
+        .catch(() => undefined)
+        .finally(launched);
+  }
+
+  #deliverWhenGone(runUID: string): void {
+    const run = this.#runs.get(runUID);
+    if (run?.finishedAt === undefined) return;
+    if (this.#nodesOf(runUID).every((node) => node.goneAt !== undefined)) this.#deliver(runUID);
+  }
+
+  #deliver(runUID: string): void {
+    const run = this.#runs.get(runUID);
+    if (run === undefined || run.delivered) return;
+    run.delivered = true;
+    run.stopTimer?.();
+    const record = makeNodesRecord(runUID, this.#nodesOf(runUID), this.#now(), run.before);
+    run.before = { launched: record.launched, nodeSeconds: record.nodeSeconds };
+    this.#sweep();
+    this.#options.onFinal(record);
+  }
+
+  /** Forgets what is gone and has no part in a run that still waits for its figures. */
+  #sweep(): void {
+    const isOpen = (runUID: string | undefined): boolean =>
+      runUID !== undefined && this.#runs.get(runUID)?.delivered === false;
+    const isOld = (time: number): boolean => this.#now() - time > ORPHAN_MS;
+    const live = new Set<string>();
+    for (const node of this.#nodes.values()) {
+      if (node.goneAt === undefined || isOpen(this.#ownerOf(node)) || !isOld(node.goneAt))
+        live.add(node.name);
+      else {
+        this.#nodes.delete(node.uid);
+        this.#foreign.delete(node.uid);
+        this.#counted.delete(node.uid);
+      }
+    }
+    for (const [name, claims] of this.#claims) {
+      const kept = claims.filter((claim) => live.has(name) || isOpen(claim.runUID) || !isOld(claim.boundAt));
+      if (kept.length === 0) this.#claims.delete(name);
+      else if (kept.length < claims.length) this.#claims.set(name, kept);
+    }
+  }
+}
