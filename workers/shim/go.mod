@@ -1,0 +1,3 @@
+module ebbflow.dev/shim
+
+go 1.24
