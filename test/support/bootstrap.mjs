@@ -3,8 +3,7 @@
 // packages first where they are missing or older than the lockfile. Plain JavaScript without imports of our own,
 // because it is what the machine's own Node (>= 20) starts on a fresh clone.
 import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,11 +14,17 @@ if (program === undefined) {
   process.exit(2);
 }
 
-const stamp = join(root, 'node_modules', '.ebbflow-lock-hash');
-const lockHash = createHash('sha256')
-  .update(readFileSync(join(root, 'package-lock.json')))
-  .digest('hex');
-const installed = existsSync(stamp) && readFileSync(stamp, 'utf8') === lockHash;
+/** The packages of a lockfile that every machine needs, as `path version` (those for other platforms are optional). */
+function versions(file) {
+  if (!existsSync(file)) return [];
+  return Object.entries(JSON.parse(readFileSync(file, 'utf8')).packages)
+    .filter(([path, entry]) => path !== '' && entry.optional !== true)
+    .map(([path, entry]) => `${path} ${entry.version}`);
+}
+
+// npm keeps a lockfile of what it really installed; it says more than a stamp of ours could.
+const present = new Set(versions(join(root, 'node_modules', '.package-lock.json')));
+const installed = versions(join(root, 'package-lock.json')).every((entry) => present.has(entry));
 if (!installed) {
   process.stderr.write('Installing npm packages (about 20 s)...\n');
   const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
@@ -30,7 +35,6 @@ if (!installed) {
     process.stderr.write('npm ci failed; its own words are above. Try it by hand in the same directory.\n');
     process.exit(1);
   }
-  writeFileSync(stamp, lockHash);
 }
 
 const node = join(root, 'node_modules', 'node', 'bin', 'node');

@@ -1,0 +1,70 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { addressesOf } from './addresses.ts';
+import { killCgroup, removeCgroup } from './cgroups.ts';
+import { execute } from './exec.ts';
+import { signal } from './identity.ts';
+import { withLock } from './lock.ts';
+import { removeNetwork } from './network.ts';
+import { stateRoot } from './paths.ts';
+import { type ClusterState, listStates, readState, reasonToEnd } from './state.ts';
+
+/** Mount points below a folder, deepest first. */
+function mountsBelow(folder: string): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((path) => path.startsWith(`${folder}/`))
+    .sort((a, b) => b.length - a.length);
+}
+
+/** Removes what is left of earlier clusters' folders, where an earlier run was killed while doing so. */
+async function emptyTrash(): Promise<void> {
+  const root = join(stateRoot(), 'clusters');
+  if (!existsSync(root)) return;
+  const dayAgo = Date.now() - 86_400_000;
+  for (const name of readdirSync(root)) {
+    const isTrash = name.startsWith('.trash-') || (name.startsWith('.new-') && Number(name.split('-')[2] ?? 0) < dayAgo);
+    if (isTrash) await rm(join(root, name), { recursive: true, force: true });
+  }
+}
+
+async function tearDown(state: ClusterState): Promise<void> {
+  const { bridge } = addressesOf(state.id);
+  // Not when the supervisor itself is doing this: then it ends on its own.
+  if (state.supervisor !== null && state.supervisor.pid !== process.pid) signal(state.supervisor, 'SIGKILL');
+  await killCgroup(bridge);
+  await removeNetwork(state.id);
+  await removeCgroup(bridge);
+  for (const path of mountsBelow(state.directory)) await execute('umount', ['-l', path]);
+  const trash = join(stateRoot(), 'clusters', `.trash-${state.id}-${Date.now()}`);
+  await rename(state.directory, trash); // from here on the number is free
+  await rm(trash, { recursive: true, force: true });
+}
+
+/**
+ * Takes a cluster down if it is still the one that was looked at and `isUnwanted` still holds under the lock.
+ * Harmless when it is gone already, or when another process is at it: then this waits for that one.
+ */
+export async function destroyCluster(
+  seen: ClusterState,
+  isUnwanted: (now: ClusterState) => boolean = () => true,
+): Promise<void> {
+  await withLock(join(stateRoot(), `destroy-${seen.id}.lock`), async () => {
+    const now = readState(seen.directory);
+    if (now === undefined || now.createdAt !== seen.createdAt || !isUnwanted(now)) return;
+    await tearDown(now);
+  });
+}
+
+/** Takes down every cluster that nobody wants any more: killed runs, reboots, forgotten ones. */
+export async function reapStale(progress: (line: string) => void): Promise<void> {
+  await emptyTrash();
+  for (const state of listStates()) {
+    const reason = reasonToEnd(state, Date.now());
+    if (reason === undefined) continue;
+    progress(`Clearing away cluster "${state.name}" of an earlier run: ${reason}`);
+    await destroyCluster(state, (now) => reasonToEnd(now, Date.now()) !== undefined);
+  }
+}

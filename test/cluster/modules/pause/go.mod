@@ -1,0 +1,3 @@
+module ebbflow.test/cluster/pause
+
+go 1.24.0

@@ -1,0 +1,37 @@
+/**
+ * The detached process beside every cluster: `node supervisor.ts DIRECTORY CREATED_AT`. It plays the cloud while the
+ * cluster is wanted, and takes it down when its owner has died or its time is over.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { playCloud } from './cloud.ts';
+import { destroyCluster } from './destroy.ts';
+import { type ClusterState, readState, reasonToEnd } from './state.ts';
+
+const [directory = '', createdAt = ''] = process.argv.slice(2);
+
+function current(): ClusterState | undefined {
+  const state = readState(directory);
+  return state !== undefined && String(state.createdAt) === createdAt ? state : undefined;
+}
+
+/** A state that names no supervisor yet is being written by the starter at this moment. */
+function whyEnd(state: ClusterState): string | undefined {
+  return state.supervisor === null && state.owner === null ? undefined : reasonToEnd(state, Date.now());
+}
+
+const stop = new AbortController();
+let cloud: Promise<void> | undefined;
+for (;;) {
+  const state = current();
+  if (state === undefined) break; // taken down by a command
+  const reason = whyEnd(state);
+  if (reason !== undefined) {
+    console.log(`${new Date().toISOString()} taking the cluster down: ${reason}`);
+    stop.abort();
+    await destroyCluster(state, (now) => whyEnd(now) !== undefined);
+    break;
+  }
+  if (state.ready && state.karpenter) cloud ??= playCloud(state, stop.signal);
+  await sleep(500);
+}
+process.exit(0);
