@@ -118,14 +118,18 @@ export class LedgerWriter {
     const rows = this.#pending;
     if (rows.length === 0) return;
     this.#pending = [];
-    this.#writing = this.#writing.then(async () => {
-      if (this.#failure !== undefined) return;
-      try {
-        await this.#write(rows);
-      } catch (error) {
-        this.#failure = { error };
-      }
-    });
+    this.#writing = this.#writeAfter(this.#writing, rows);
+  }
+
+  /** One segment after the other; the first failure stops them all and is thrown to whoever adds or closes. */
+  async #writeAfter(earlier: Promise<void>, rows: readonly LedgerRow[]): Promise<void> {
+    await earlier;
+    if (this.#failure !== undefined) return;
+    try {
+      await this.#write(rows);
+    } catch (error) {
+      this.#failure = { error };
+    }
   }
 
   async #write(rows: readonly LedgerRow[]): Promise<void> {

@@ -18,6 +18,7 @@ export function normaliseKey(key: string, equivalence: KeyEquivalence): Normalis
       return { path: key.normalize('NFC').toLowerCase(), directory: false };
     case 'Posix':
       return { path: posixPath(key), directory: key.endsWith('/') };
+    case 'Exact':
     default:
       return { path: key, directory: false };
   }

@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CopyStage } from '../../operator/api/copystage.ts';
+import { ENV, type WorkerSpec, type WorkerStore } from '../../workers/contract/environment.ts';
+import { workerManifest, type WorkerManifest } from '../../workers/contract/manifests.ts';
+import { runCopyWorker } from '../../workers/copy/main.ts';
+import { S3Client } from '../../workers/s3/client.ts';
+import { fixedCredentials } from '../../workers/s3/credentials.ts';
+import { deleteObject, getObject, listObjects, putObject } from '../../workers/s3/objects.ts';
+import { startGrants, type GrantServer } from './grants.ts';
+import type { Gateway } from './versitygw.ts';
+
+/** Long enough for anything a test does. */
+export const patientSignal = AbortSignal.timeout(3_600_000);
+
+export function clientOf(gateway: Gateway, endpoint = gateway.endpoint): S3Client {
+  const { accessKeyId, secretAccessKey, region } = gateway;
+  return new S3Client({ endpoint, region, credentials: fixedCredentials({ accessKeyId, secretAccessKey }) });
+}
+
+/** All keys below a prefix, with sizes and ETags. */
+export async function listAll(client: S3Client, bucket: string, prefix = '') {
+  const found = [];
+  let token: string | undefined;
+  do {
+    const page = await listObjects(client, { bucket, prefix, token }, patientSignal);
+    found.push(...page.objects);
+    token = page.nextToken;
+  } while (token !== undefined);
+  return found;
+}
+
+/** Writes many objects, a few at a time. */
+export async function seed(
+  client: S3Client,
+  bucket: string,
+  objects: Iterable<readonly [string, string | Buffer]>,
+) {
+  const queue = [...objects];
+  const put = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      await putObject(client, { bucket, key: next[0], body: Buffer.from(next[1]) }, patientSignal);
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, put));
+}
+
+/** The content of every object below a prefix. */
+export async function contents(client: S3Client, bucket: string, prefix = ''): Promise<Map<string, string>> {
+  const all = await listAll(client, bucket, prefix);
+  const pairs = await Promise.all(
+    all.map(async ({ key }) => {
+      const body = await getObject(client, { bucket, key }, patientSignal);
+      return [key, body?.toString('latin1') ?? '(gone)'] as const;
+    }),
+  );
+  return new Map(pairs);
+}
+
+/** Deletes everything below a prefix. */
+export async function empty(client: S3Client, bucket: string): Promise<void> {
+  for (const { key } of await listAll(client, bucket))
+    await deleteObject(client, { bucket, key }, patientSignal);
+}
+
+/** How one worker ended. */
+export interface Ended {
+  readonly code: number;
+  readonly manifest: WorkerManifest | undefined;
+  /** The termination message, as written. */
+  readonly termination: string;
+  /** Log lines, parsed. */
+  readonly lines: readonly Record<string, unknown>[];
+}
+
+/** One run with one copy stage, and as many pods for it, one after the other, as a test likes. */
+export class CopyBed {
+  readonly client: S3Client;
+  readonly grants: GrantServer;
+  readonly results: string;
+  readonly #gateway: Gateway;
+  readonly #folder: string;
+  readonly #endpoint: string;
+
+  private constructor(
+    gateway: Gateway,
+    made: { client: S3Client; grants: GrantServer; results: string; folder: string; endpoint: string },
+  ) {
+    this.#gateway = gateway;
+    this.client = made.client;
+    this.grants = made.grants;
+    this.results = made.results;
+    this.#folder = made.folder;
+    this.#endpoint = made.endpoint;
+  }
+
+  /** `endpoint` is what the worker sees as its store: a proxy in front of the gateway, perhaps. */
+  static async create(gateway: Gateway, results: string, endpoint = gateway.endpoint): Promise<CopyBed> {
+    const client = clientOf(gateway);
+    const grants = await startGrants(client, { bucket: results, runUID: randomUUID(), stage: 'arrange' });
+    const folder = await mkdtemp(join(tmpdir(), 'ebbflow-copy-'));
+    return new CopyBed(gateway, { client, grants, results, folder, endpoint });
+  }
+
+  /** The environment of a pod; its UID is new every time. */
+  async environment(copy: CopyStage, stores?: readonly WorkerStore[]): Promise<Record<string, string>> {
+    const podUID = randomUUID();
+    const secret = await mkdtemp(join(this.#folder, 'store-'));
+    await writeFile(join(secret, 'AWS_ACCESS_KEY_ID'), `${this.#gateway.accessKeyId}\n`);
+    await writeFile(join(secret, 'AWS_SECRET_ACCESS_KEY'), this.#gateway.secretAccessKey);
+    const token = join(secret, 'token');
+    await writeFile(token, podUID);
+    const store = {
+      name: 'lake',
+      endpoint: this.#endpoint,
+      region: 'us-east-1',
+      addressing: 'Path',
+    } as const;
+    const spec: WorkerSpec = {
+      kind: 'copy',
+      workers: 1,
+      copy,
+      stores: [...(stores ?? [store])].map((given) => ({ credentials: secret, ...given })),
+    };
+    return {
+      [ENV.run]: 'nightly',
+      [ENV.runUID]: this.grants.prefix.split('/')[3] ?? '',
+      [ENV.namespace]: 'default',
+      [ENV.stage]: 'arrange',
+      [ENV.attempt]: '1',
+      [ENV.index]: '0',
+      [ENV.podName]: 'nightly-arrange-0',
+      [ENV.podUID]: podUID,
+      [ENV.nodeName]: 'node-1',
+      [ENV.apiURL]: this.grants.url,
+      [ENV.apiServerName]: 'localhost',
+      [ENV.apiCA]: 'no certificate',
+      [ENV.tokenFile]: token,
+      [ENV.spec]: JSON.stringify(spec),
+    };
+  }
+
+  /** Runs a worker to its end, in this process. */
+  async run(
+    copy: CopyStage,
+    options: { stores?: readonly WorkerStore[]; terminate?: AbortSignal; patience?: number } = {},
+  ): Promise<Ended> {
+    const env = await this.environment(copy, options.stores);
+    const lines: Record<string, unknown>[] = [];
+    const terminationLog = join(this.#folder, 'termination');
+    await writeFile(terminationLog, '');
+    const code = await runCopyWorker({
+      env,
+      terminate: options.terminate ?? patientSignal,
+      output: { write: (line) => void lines.push(JSON.parse(line)) },
+      terminationLog,
+      patience: options.patience ?? 5_000,
+      segmentInterval: 200,
+    });
+    const { readFile } = await import('node:fs/promises');
+    const podUID = env[ENV.podUID] ?? '';
+    return {
+      code,
+      manifest: await this.manifest(podUID),
+      termination: await readFile(terminationLog, 'utf8'),
+      lines,
+    };
+  }
+
+  /** worker.json of a pod, if it wrote one. */
+  async manifest(podUID: string): Promise<WorkerManifest | undefined> {
+    const key = `${this.grants.prefix}arrange/0/${podUID}.0/worker.json`;
+    const body = await getObject(this.client, { bucket: this.results, key }, patientSignal);
+    return body === undefined ? undefined : workerManifest.parse(JSON.parse(body.toString('utf8')));
+  }
+
+  /** Keys of the run in the results bucket, relative to the run. */
+  async resultKeys(): Promise<string[]> {
+    const all = await listAll(this.client, this.results, this.grants.prefix);
+    return all.map(({ key }) => key.slice(this.grants.prefix.length));
+  }
+
+  async stop(): Promise<void> {
+    await this.grants.stop();
+    await this.client.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}

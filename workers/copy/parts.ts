@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import type { PlanRow } from '../contract/copyplan.ts';
+import type { S3Client } from '../s3/client.ts';
+import {
+  abortMultipart,
+  completeMultipart,
+  createMultipart,
+  type Upload,
+  uploadPart,
+  uploadPartCopy,
+  type UploadedPart,
+} from '../s3/multipart.ts';
+import { getObject, type ByteRange, type ObjectHead } from '../s3/objects.ts';
+import { getTagging } from '../s3/tagging.ts';
+import { runBounded } from './pool.ts';
+import { RowFailed } from './rowfailed.ts';
+
+/** Both ends of one row's copy. */
+export interface Ends {
+  readonly source: { readonly client: S3Client; readonly bucket: string };
+  readonly destination: { readonly client: S3Client; readonly bucket: string };
+}
+
+const MiB = 1024 ** 2;
+/** S3's own limits. */
+const smallestPart = 5 * MiB;
+const mostParts = 10_000;
+/** Parts of one object in flight. */
+const partConcurrency = 4;
+
+/** The ranges in which an object is copied: equal parts of at most 128 MiB (more only for objects above 1.2 TiB). */
+export function splitParts(size: number, threshold: number, largest = 128 * MiB): ByteRange[] {
+  const wanted = Math.max(smallestPart, Math.min(threshold, largest));
+  const least = Math.ceil(Math.ceil(size / mostParts) / MiB) * MiB;
+  const partSize = Math.max(wanted, least);
+  const ranges: ByteRange[] = [];
+  for (let first = 0; first < size; first += partSize) {
+    ranges.push({ first, last: Math.min(size, first + partSize) - 1 });
+  }
+  return ranges;
+}
+
+/** The ETag that S3 gives an object made of these parts, or undefined where part ETags are no MD5 sums. */
+export function multipartEtag(parts: readonly UploadedPart[]): string | undefined {
+  const ordered = parts.toSorted((a, b) => a.number - b.number);
+  if (!ordered.every((part) => /^[0-9a-f]{32}$/.test(part.etag))) return undefined;
+  const sums = Buffer.concat(ordered.map((part) => Buffer.from(part.etag, 'hex')));
+  return `${createHash('md5').update(sums).digest('hex')}-${ordered.length}`;
+}
+
+const carriedHeaders = [
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-type',
+  'expires',
+] as const;
+
+/** What an object written anew must be given to be like its source: metadata, content headers, storage class. */
+export function carriedAttributes(head: ObjectHead): Record<string, string> {
+  const carried: Record<string, string> = {};
+  for (const name of carriedHeaders) {
+    const value = head.headers[name];
+    if (value !== undefined) carried[name] = value;
+  }
+  for (const [name, value] of Object.entries(head.headers)) {
+    if (name.startsWith('x-amz-meta-')) carried[name] = value;
+  }
+  if (head.storageClass !== undefined) carried['x-amz-storage-class'] = head.storageClass;
+  return carried;
+}
+
+/** Copies a large object in parts, on the server or through this process, and returns the copy's ETag. */
+export async function copyInParts(
+  ends: Ends,
+  row: PlanRow,
+  how: { readonly head: ObjectHead; readonly transfer: 'ServerSide' | 'Stream'; readonly threshold: number },
+  signal: AbortSignal,
+): Promise<string> {
+  const { source, destination } = ends;
+  const headers = carriedAttributes(how.head);
+  const tagging = await getTagging(source.client, { bucket: source.bucket, key: row.source }, signal);
+  if (tagging !== '') headers['x-amz-tagging'] = tagging;
+  const ranges = splitParts(row.size, how.threshold, how.transfer === 'Stream' ? 16 * MiB : undefined);
+  const target = { bucket: destination.bucket, key: row.destination };
+  const upload = await createMultipart(destination.client, { ...target, headers }, signal);
+  try {
+    const parts: UploadedPart[] = [];
+    await runBounded(
+      ranges.entries(),
+      partConcurrency,
+      async ([index, range], partSignal) => {
+        parts.push(await copyPart(ends, row, how.transfer, upload, { number: index + 1, range }, partSignal));
+      },
+      signal,
+    );
+    const etag = await completeMultipart(destination.client, upload, parts, signal);
+    const expected = multipartEtag(parts);
+    if (expected !== undefined && etag !== expected && etag.endsWith(`-${parts.length}`)) {
+      throw new RowFailed('EtagMismatch', `the copy has ETag ${etag} instead of ${expected}`);
+    }
+    return etag;
+  } catch (error) {
+    // Not bound to the signal: parts that stay behind cost money, also when the stage is being ended.
+    await abortMultipart(destination.client, upload, AbortSignal.timeout(5_000)).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function copyPart(
+  ends: Ends,
+  row: PlanRow,
+  transfer: 'ServerSide' | 'Stream',
+  upload: Upload,
+  { number, range }: { readonly number: number; readonly range: ByteRange },
+  signal: AbortSignal,
+): Promise<UploadedPart> {
+  const { source, destination } = ends;
+  if (transfer === 'ServerSide') {
+    const pinned = { bucket: source.bucket, key: row.source, etag: row.etag };
+    return uploadPartCopy(destination.client, upload, { number, source: pinned, range }, signal);
+  }
+  const what = { bucket: source.bucket, key: row.source, range, ifMatch: row.etag };
+  const body = await getObject(source.client, what, signal);
+  if (body?.length !== range.last - range.first + 1) {
+    throw new RowFailed('SourceChanged', 'the source object is not what it was when the copy was planned');
+  }
+  return uploadPart(destination.client, upload, { number, body }, signal);
+}

@@ -1,0 +1,163 @@
+import type { Logger } from 'pino';
+import type { PlanIndex } from '../contract/copyplan.ts';
+import { ledgerDoneKey } from '../contract/keys.ts';
+import type { LedgerRow } from '../contract/ledger.ts';
+import type { CopyResult } from '../contract/manifests.ts';
+import type { CopyJob } from './job.ts';
+import { LedgerWriter, readLedger, writeShardDone, type RecordedRows } from './ledger.ts';
+import { deleteSources } from './move.ts';
+import { makePlan, type Sides } from './plan.ts';
+import { readPlanIndex, readShard, writePlan } from './planstore.ts';
+import type { PlanProblems } from './problems.ts';
+import type { ResultsStore } from './results.ts';
+import { copyShard } from './shard.ts';
+import { Tally } from './tally.ts';
+import type { TransferContext } from './transfer.ts';
+
+/** One pod's work on a copy stage. */
+export interface StageWork {
+  readonly job: CopyJob;
+  /** What is already known to be wrong with the job. */
+  readonly problems: PlanProblems;
+  readonly sides: Sides;
+  readonly results: ResultsStore;
+  readonly worker: { readonly stage: string; readonly index: number; readonly podUID: string };
+  readonly log: Logger;
+  /** Told once the plan is known, and then kept up to date by the work itself. */
+  readonly onTally: (tally: Tally) => void;
+  /** Milliseconds between ledger segments, for tests. */
+  readonly segmentInterval?: number | undefined;
+}
+
+/**
+ * - `stop`: finish what is under way and record it, then return.
+ * - `abort`: break requests to the user's stores off.
+ * - `last`: break everything off, also the ledger.
+ */
+export interface StageSignals {
+  readonly stop: AbortSignal;
+  readonly abort: AbortSignal;
+  readonly last: AbortSignal;
+}
+
+/** How the stage's work of this pod ended, if nothing was thrown. */
+export interface StageEnd {
+  /** False when `stop` came first; another pod goes on from the ledger. */
+  readonly finished: boolean;
+  readonly result: CopyResult;
+  /** The first ten failures in words. */
+  readonly failures: readonly string[];
+}
+
+/** Plans (or takes over the plan of an earlier pod), copies, records, and in mode Move deletes. */
+export async function runStage(work: StageWork, signals: StageSignals): Promise<StageEnd> {
+  const { job, results, worker, log } = work;
+  work.problems.refuse();
+  let existing = await results.list(worker.stage, signals.last);
+  const found = await readPlanIndex(results, worker.stage, existing, signals.last);
+  let index = found;
+  if (index === undefined) {
+    // A plan that is not written yet is worth nothing: no reason to finish it when the pod is told to end.
+    const planning = AbortSignal.any([signals.stop, signals.abort]);
+    const proved = await makePlan(job, work.sides, work.problems, planning);
+    index = await writePlan(results, worker.stage, existing, { proved, job }, signals.last);
+    existing = await results.list(worker.stage, signals.last);
+  }
+  const { rows, toCopy, skipped, unchanged, unmatched, renamed, bytes, keyEquivalence } = index;
+  const counts = { rows, toCopy, skipped, unchanged, unmatched, renamed, bytes, keyEquivalence };
+  log.info({ ...counts, shards: index.shards.length, resumed: found !== undefined }, 'plan');
+  const tally = new Tally(job, rows);
+  work.onTally(tally);
+  if (job.dryRun) return { finished: true, result: tally.result, failures: [] };
+  const context = contextOf(work, index);
+  let finished = true;
+  for (const shard of index.shards) {
+    if (shard.index !== worker.index) continue;
+    finished &&= !signals.stop.aborted;
+    if (!finished) break;
+    finished = await runShard(
+      { work, context, shard, tally, existing, resumed: found !== undefined },
+      signals,
+    );
+  }
+  return { finished, result: tally.result, failures: tally.failures };
+}
+
+function contextOf({ job, sides }: StageWork, index: PlanIndex): TransferContext {
+  const source = { client: sides.source, bucket: job.source.bucket };
+  const destination = { client: sides.destination, bucket: job.destination.bucket };
+  return { job, ends: { source, destination }, guards: index.guards, transfer: index.transfer };
+}
+
+interface ShardRun {
+  readonly work: StageWork;
+  readonly context: TransferContext;
+  readonly shard: PlanIndex['shards'][number];
+  readonly tally: Tally;
+  readonly existing: Awaited<ReturnType<ResultsStore['list']>>;
+  readonly resumed: boolean;
+}
+
+async function runShard(run: ShardRun, signals: StageSignals): Promise<boolean> {
+  const { work, context, shard, tally, existing } = run;
+  const { results, log } = work;
+  const { stage, podUID } = work.worker;
+  const number = shard.shard;
+  const recorded = await readLedger(results, stage, number, existing, signals.last);
+  for (const row of recorded.rows.values()) tally.add(row, false);
+  const rows: LedgerRow[] = [...recorded.rows.values()];
+  const where = { stage, shard: number, podUID };
+  const ledger = new LedgerWriter(results, where, signals.last, work.segmentInterval);
+  const finished = (row: LedgerRow): void => {
+    rows.push(row);
+    tally.add(row, true);
+    if (row.outcome === 'Failed') log.warn({ source: row.source, error: row.error }, 'object not copied');
+  };
+  if (recorded.rows.size < shard.rows) {
+    const planned = await readShard(results, stage, existing, shard, signals.last);
+    const shardWork = {
+      context,
+      rows: planned,
+      recorded,
+      resumed: run.resumed,
+      ledger,
+      observer: { finished },
+    };
+    try {
+      if (!(await copyShard(shardWork, signals.stop, signals.abort))) return false;
+    } finally {
+      // In every ending: what was copied is not to be copied again.
+      await ledger.close();
+    }
+  }
+  if (!existing.has(ledgerDoneKey(stage, number))) {
+    const segments = [...recorded.segments, ...ledger.segments];
+    await writeShardDone(results, stage, summarise(shard, rows, segments), signals.last);
+  }
+  if (work.job.mode === 'Move') {
+    const { moved, left } = await deleteSources(context, rows, signals.stop, signals.abort);
+    tally.addMoved(moved, left);
+    for (const why of left.first) log.warn({ why }, 'source not deleted');
+  }
+  return !signals.stop.aborted;
+}
+
+function summarise(
+  shard: PlanIndex['shards'][number],
+  rows: readonly LedgerRow[],
+  segments: RecordedRows['segments'],
+): Parameters<typeof writeShardDone>[2] {
+  const having = (outcome: LedgerRow['outcome']) => rows.filter((row) => row.outcome === outcome);
+  const copied = having('Copied');
+  return {
+    version: 1,
+    shard: shard.shard,
+    rows: shard.rows,
+    copied: copied.length,
+    skipped: having('Skipped').length,
+    unchanged: having('Unchanged').length,
+    failed: having('Failed').length,
+    bytes: copied.reduce((sum, row) => sum + row.size, 0),
+    segments: [...segments],
+  };
+}

@@ -1,0 +1,77 @@
+import type { LedgerRow } from '../contract/ledger.ts';
+import type { CopyResult } from '../contract/manifests.ts';
+import type { CopyJob } from './job.ts';
+import { isRenamed } from './plan.ts';
+import { nameKey } from './problems.ts';
+
+/** Adds up what became of the rows, and what this pod did itself. */
+export class Tally {
+  readonly #job: CopyJob;
+  readonly #counts: CopyResult;
+  readonly #failures: string[] = [];
+  /** Rows copied and their bytes since this pod started. */
+  ownObjects = 0;
+  ownBytes = 0;
+
+  constructor(job: CopyJob, planned: number) {
+    this.#job = job;
+    this.#counts = {
+      planned,
+      copied: 0,
+      renamed: 0,
+      skipped: 0,
+      unchanged: 0,
+      moved: 0,
+      failed: 0,
+      bytes: 0,
+    };
+  }
+
+  /** Takes in a row, done by this pod or by an earlier one. */
+  add(row: LedgerRow, own: boolean): void {
+    switch (row.outcome) {
+      case 'Copied':
+        this.#counts.copied += 1;
+        this.#counts.bytes += row.size;
+        if (isRenamed(row, this.#job)) this.#counts.renamed += 1;
+        if (own) {
+          this.ownObjects += 1;
+          this.ownBytes += row.size;
+        }
+        break;
+      case 'Skipped':
+        this.#counts.skipped += 1;
+        break;
+      case 'Unchanged':
+        this.#counts.unchanged += 1;
+        break;
+      case 'Failed':
+        this.#counts.failed += 1;
+        if (this.#failures.length < 10)
+          this.#failures.push(`${nameKey(row.source)}: ${row.error ?? 'failed'}`);
+        break;
+    }
+  }
+
+  /** Sources that mode Move deleted, and those it had to leave (each counts as a failure). */
+  addMoved(moved: number, left: { readonly count: number; readonly first: readonly string[] }): void {
+    this.#counts.moved += moved;
+    this.#counts.failed += left.count;
+    this.#failures.push(...left.first.slice(0, 10 - this.#failures.length));
+  }
+
+  /** Rows with an outcome. */
+  get done(): number {
+    const { copied, skipped, unchanged, failed } = this.#counts;
+    return copied + skipped + unchanged + failed;
+  }
+
+  /** The first ten failures in words. */
+  get failures(): readonly string[] {
+    return this.#failures;
+  }
+
+  get result(): CopyResult {
+    return { ...this.#counts };
+  }
+}

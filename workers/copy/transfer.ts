@@ -1,0 +1,162 @@
+import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
+import { copyObject } from '../s3/copies.ts';
+import { S3Error } from '../s3/errors.ts';
+import { getObject, headObject, putObject, type ObjectHead } from '../s3/objects.ts';
+import { getTagging } from '../s3/tagging.ts';
+import { isIdentical } from './clashes.ts';
+import type { CopyJob } from './job.ts';
+import { carriedAttributes, copyInParts, type Ends } from './parts.ts';
+import { RowFailed } from './rowfailed.ts';
+
+/** What is the same for every row of a stage. */
+export interface TransferContext {
+  readonly job: CopyJob;
+  readonly ends: Ends;
+  readonly guards: PlanIndex['guards'];
+  readonly transfer: PlanIndex['transfer'];
+}
+
+/** Streamed objects up to this size go in one piece, held in memory. Bytes. */
+const streamWhole = 16 * 1024 ** 2;
+
+const plainEtag = /^[0-9a-f]{32}$/;
+
+/**
+ * Copies one row and returns the copy's ETag after it was verified. The source is pinned to what was planned.
+ * @throws RowFailed for this object alone; S3Error when the store goes on failing.
+ */
+export async function copyRow(
+  context: TransferContext,
+  row: PlanRow,
+  options: { readonly mayBeDone: boolean },
+  signal: AbortSignal,
+): Promise<string> {
+  if (options.mayBeDone) {
+    const head = await headDestination(context, row, signal);
+    if (head !== undefined && isIdentical(row, head)) return head.etag;
+  }
+  try {
+    return await verify(context, row, await send(context, row, !options.mayBeDone, signal), signal);
+  } catch (error) {
+    if (!(error instanceof S3Error)) throw error;
+    if (error.status === 412 || error.code === 'PreconditionFailed')
+      return resolveConflict(context, row, signal);
+    if (error.code === 'NoSuchKey' || error.code === 'NotFound') throw sourceChanged();
+    if (error.code === 'NoSuchUpload') return resolveConflict(context, row, signal);
+    throw error;
+  }
+}
+
+function sourceChanged(): RowFailed {
+  return new RowFailed('SourceChanged', 'the source object is not what it was when the copy was planned');
+}
+
+async function headDestination(context: TransferContext, row: PlanRow, signal: AbortSignal) {
+  const { client, bucket } = context.ends.destination;
+  return headObject(client, { bucket, key: row.destination }, signal);
+}
+
+async function headSource(context: TransferContext, row: PlanRow, signal: AbortSignal): Promise<ObjectHead> {
+  const { client, bucket } = context.ends.source;
+  const head = await headObject(client, { bucket, key: row.source }, signal);
+  if (head === undefined || head.etag !== row.etag || head.size !== row.size) throw sourceChanged();
+  return head;
+}
+
+/** Sends the copy by the way that fits its size and stores. `fresh`: nothing of ours can be at the destination yet. */
+async function send(
+  context: TransferContext,
+  row: PlanRow,
+  fresh: boolean,
+  signal: AbortSignal,
+): Promise<string> {
+  const { job, ends, guards, transfer } = context;
+  const { bucket } = ends.destination;
+  const createOnly = fresh && job.onExisting !== 'Overwrite' && guards.createOnly;
+  const limit = transfer === 'Stream' ? streamWhole : job.multipartThreshold;
+  if (row.size > limit) {
+    const how = { head: await headSource(context, row, signal), transfer, threshold: job.multipartThreshold };
+    return copyInParts(ends, row, how, signal);
+  }
+  if (transfer === 'Stream') return streamObject(context, row, fresh, signal);
+  const source = { bucket: ends.source.bucket, key: row.source, etag: row.etag };
+  const what = {
+    source,
+    bucket,
+    key: row.destination,
+    guard: { createOnly },
+    storageClass: row.storageClass,
+  };
+  const etag = await copyObject(ends.destination.client, what, signal);
+  // Where the pin is ignored, an equal ETag proves what was copied; where ETags cannot be compared, ask afterwards.
+  if (!guards.sourcePinned && etag !== row.etag) await headSource(context, row, signal);
+  return etag;
+}
+
+async function streamObject(
+  context: TransferContext,
+  row: PlanRow,
+  fresh: boolean,
+  signal: AbortSignal,
+): Promise<string> {
+  const { source, destination } = context.ends;
+  const headers = carriedAttributes(await headSource(context, row, signal));
+  const from = { bucket: source.bucket, key: row.source };
+  const tagging = await getTagging(source.client, from, signal);
+  if (tagging !== '') headers['x-amz-tagging'] = tagging;
+  const body = await getObject(source.client, { ...from, ifMatch: row.etag }, signal);
+  if (body?.length !== row.size) throw sourceChanged();
+  const createOnly = fresh && context.job.onExisting !== 'Overwrite';
+  const to = { bucket: destination.bucket, key: row.destination };
+  return putObject(destination.client, { ...to, body, headers, createOnly }, signal);
+}
+
+/** Checks the copy's ETag, or where ETags cannot be compared its size. */
+async function verify(
+  context: TransferContext,
+  row: PlanRow,
+  etag: string,
+  signal: AbortSignal,
+): Promise<string> {
+  if (etag === row.etag) return etag;
+  const head = await headDestination(context, row, signal);
+  if (head === undefined)
+    throw new RowFailed('CopyMissing', 'the store reported success, but there is no copy');
+  if (head.size !== row.size) {
+    throw new RowFailed('SizeMismatch', `the copy has ${head.size} bytes instead of ${row.size}`);
+  }
+  const comparable = plainEtag.test(row.etag) && plainEtag.test(etag) && !isEncryptedByKey(head);
+  if (comparable) throw new RowFailed('EtagMismatch', `the copy has ETag ${etag} instead of ${row.etag}`);
+  return head.etag;
+}
+
+/** With a key of its own (SSE-KMS, SSE-C) an object's ETag is no MD5 sum. */
+function isEncryptedByKey(head: ObjectHead): boolean {
+  const { headers } = head;
+  const kind = headers['x-amz-server-side-encryption'];
+  return (
+    (kind !== undefined && kind !== 'AES256') || 'x-amz-server-side-encryption-customer-algorithm' in headers
+  );
+}
+
+/**
+ * A condition failed: either the source changed, or something is at the destination. That may be our own copy, whose
+ * reply was lost.
+ */
+async function resolveConflict(context: TransferContext, row: PlanRow, signal: AbortSignal): Promise<string> {
+  const head = await headDestination(context, row, signal);
+  if (head !== undefined && isIdentical(row, head)) return head.etag;
+  await headSource(context, row, signal);
+  if (
+    head !== undefined &&
+    head.size === row.size &&
+    !(plainEtag.test(row.etag) && plainEtag.test(head.etag))
+  ) {
+    // Perhaps ours, but ETags of parts cannot tell. Writing the pinned source again makes it right in any case.
+    return verify(context, row, await send(context, row, false, signal), signal);
+  }
+  throw new RowFailed(
+    'DestinationExists',
+    'the destination key came into being after the copy was planned, with other content',
+  );
+}
