@@ -23,17 +23,31 @@ export function podFailure(pod: DeepReadonly<Pod>): Failure | undefined {
   const terminated = workContainer(pod)?.state?.terminated;
   // Only the kubelet's own word counts: an exit code of 137 may be anybody's SIGKILL.
   if (terminated?.reason === 'OOMKilled')
-    return { reason: 'OOMKilled', message: `pod ${name} needed more memory than its limit: raise resources.limits.memory`, disruption: false };
-  const told = [CONTAINERS.fetch, CONTAINERS.copy].map((container) => ownFailure(pod, container)).find(Boolean);
+    return {
+      reason: 'OOMKilled',
+      message: `pod ${name} needed more memory than its limit: raise resources.limits.memory`,
+      disruption: false,
+    };
+  const told = [CONTAINERS.fetch, CONTAINERS.copy]
+    .map((container) => ownFailure(pod, container))
+    .find(Boolean);
   if (told) return told;
   if (terminated && terminated.exitCode !== 0) {
     const signal = terminated.exitCode > 128 ? ` (signal ${terminated.exitCode - 128})` : '';
-    return { reason: 'Error', message: `the command of pod ${name} ended with exit code ${terminated.exitCode}${signal}`, disruption: false };
+    return {
+      reason: 'Error',
+      message: `the command of pod ${name} ended with exit code ${terminated.exitCode}${signal}`,
+      disruption: false,
+    };
   }
   const agent = ownFailure(pod, CONTAINERS.agent);
   if (agent) return agent;
   if (pod.status?.phase === 'Failed')
-    return { reason: 'Error', message: pod.status.message ?? `pod ${name} failed without saying why`, disruption: false };
+    return {
+      reason: 'Error',
+      message: pod.status.message ?? `pod ${name} failed without saying why`,
+      disruption: false,
+    };
   return undefined;
 }
 
@@ -42,7 +56,8 @@ function ownFailure(pod: DeepReadonly<Pod>, container: string): Failure | undefi
   const terminated = containerStatus(pod, container)?.state?.terminated;
   if (!terminated || terminated.exitCode === EXIT.ok) return undefined;
   const told = parseTermination(terminated.message ?? undefined);
-  if (told && isStageReason(told.reason)) return { reason: told.reason, message: told.message, disruption: false };
+  if (told && isStageReason(told.reason))
+    return { reason: told.reason, message: told.message, disruption: false };
   const message = `container ${container} of pod ${pod.metadata.name ?? ''} ended with exit code ${terminated.exitCode}`;
   return { reason: terminated.reason === 'OOMKilled' ? 'OOMKilled' : 'Error', message, disruption: false };
 }
@@ -53,7 +68,11 @@ function disruption(pod: DeepReadonly<Pod>): Failure {
   const lost = pod.status?.reason === 'NodeLost' || LOST.has(condition?.reason ?? '');
   const words = condition?.message ?? pod.status?.message ?? '';
   const what = `pod ${pod.metadata.name ?? ''}${node} ${lost ? 'was lost with its node' : 'was taken away'}`;
-  return { reason: lost ? 'NodeLost' : 'Preempted', message: words === '' ? what : `${what}: ${words}`, disruption: true };
+  return {
+    reason: lost ? 'NodeLost' : 'Preempted',
+    message: words === '' ? what : `${what}: ${words}`,
+    disruption: true,
+  };
 }
 
 /** Reasons of DisruptionTarget that mean a dead or removed node, not an eviction in order. */
@@ -70,7 +89,8 @@ export function attemptFailure(job: DeepReadonly<Job>, pods: readonly DeepReadon
   const own = failures.findLast((failure) => !failure.disruption) ?? failures.at(-1);
   if (own) return own;
   const condition = trueCondition(job, 'Failed') ?? trueCondition(job, 'FailureTarget');
-  const disrupted = condition?.reason === 'PodFailurePolicy' && condition.message.includes('DisruptionTarget');
+  const disrupted =
+    condition?.reason === 'PodFailurePolicy' && condition.message.includes('DisruptionTarget');
   return {
     reason: disrupted ? 'Preempted' : 'Error',
     message: condition?.message || `Job ${job.metadata.name ?? ''} failed; its pods are gone`,

@@ -5,7 +5,10 @@ import { isTerminal, type StageState } from '../api/status.ts';
 export type Readiness = { ready: true } | { ready: false; blockedBy: string; forGood: boolean };
 
 /** Whether the stages that `stage` depends on have all succeeded; if not, on which one it waits, or will wait for ever. */
-export function readiness(stage: Pick<Stage, 'dependsOn'>, states: ReadonlyMap<string, StageState>): Readiness {
+export function readiness(
+  stage: Pick<Stage, 'dependsOn'>,
+  states: ReadonlyMap<string, StageState>,
+): Readiness {
   const names = stage.dependsOn ?? [];
   const failed = names.find((name) => {
     const state = states.get(name);

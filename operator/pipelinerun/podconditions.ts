@@ -1,10 +1,22 @@
 /** Conditions of pods and Jobs, which unlike ours may lack a reason. Pure. */
 interface Conditioned {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string }[] };
+  readonly status?: {
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
+  };
 }
 
-export function trueCondition(object: Conditioned, type: string): { reason: string; message: string } | undefined {
-  const condition = object.status?.conditions?.find((candidate) => candidate.type === type && candidate.status === 'True');
+export function trueCondition(
+  object: Conditioned,
+  type: string,
+): { reason: string; message: string } | undefined {
+  const condition = object.status?.conditions?.find(
+    (candidate) => candidate.type === type && candidate.status === 'True',
+  );
   return condition && { reason: condition.reason ?? '', message: condition.message ?? '' };
 }
 

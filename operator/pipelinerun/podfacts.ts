@@ -52,7 +52,15 @@ export function isDisrupted(pod: PodView): boolean {
 }
 
 /** Reasons that kubelets and controllers give a pod which they end for the node's sake. */
-const DISRUPTION_REASONS = new Set(['Evicted', 'NodeLost', 'NodeShutdown', 'Shutdown', 'Terminated', 'Preempting', 'NodeAffinity']);
+const DISRUPTION_REASONS = new Set([
+  'Evicted',
+  'NodeLost',
+  'NodeShutdown',
+  'Shutdown',
+  'Terminated',
+  'Preempting',
+  'NodeAffinity',
+]);
 
 export function millis(time: string | null | undefined): number | undefined {
   if (time === undefined || time === null) return undefined;

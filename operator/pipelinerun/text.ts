@@ -5,7 +5,9 @@ import { MAX_MESSAGE_BYTES } from '../api/status.ts';
 export function clip(text: string, bytes = MAX_MESSAGE_BYTES): string {
   const clean = text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
   if (Buffer.byteLength(clean) <= bytes) return clean;
-  const cut = Buffer.from(clean).subarray(0, bytes - 3).toString('utf8');
+  const cut = Buffer.from(clean)
+    .subarray(0, bytes - 3)
+    .toString('utf8');
   return `${cut.replace(/\uFFFD+$/, '')}…`;
 }
 

@@ -3,7 +3,7 @@ import type { EventReason, RunReason, StageReason } from '../api/reasons.ts';
 import type { PipelineRunStatus } from '../api/status.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
-import type { WorkerManifest } from '../../workers/contract/manifests.ts';
+import type { RunRecord, WorkerManifest } from '../../workers/contract/manifests.ts';
 
 export interface Progress {
   done: number;
@@ -36,6 +36,8 @@ export interface Observed {
   nodes: { launched: number; nodeSeconds: number };
   /** Problems that the API server does not check; empty for a spec that can be run. */
   problems: readonly string[];
+  /** The record of this run, when the status knows nothing although the run has ended: the object was restored from a backup. */
+  record?: RunRecord;
 }
 
 export interface PlanSettings {
@@ -56,6 +58,8 @@ export type Action =
   /** Shortens the grace of pods whose run is being deleted. */
   | { type: 'DeletePod'; pod: string; uid: string; graceSeconds: number }
   | { type: 'DeleteJobs' }
+  /** Asks the API server itself whether anything of the run is left: absence from a cache proves nothing. */
+  | { type: 'ConfirmNothingLeft' }
   | { type: 'RemoveFinalizer' }
   | { type: 'DeleteRun' };
 
@@ -67,18 +71,19 @@ export interface RunEvent {
 }
 
 export interface Plan {
+  /** Done in order before the status is written: status never promises what was not done. */
   actions: Action[];
+  /** Done in order after the status is written: what may only happen once everybody can read why. */
+  afterwards?: Action[];
   /** The whole status; the same object as observed when nothing has changed. */
   status: PipelineRunStatus;
   events: RunEvent[];
   requeueAfterMs?: number;
   /** The outcome is decided and nothing runs any more: the record is to be stored now. */
   commit?: { discrepancies: string[] };
-  /** Run to whose status stages are pending: used for tracking why pods wait. */
+  /** Stages that wait for a node or for their containers, whose events are worth watching. */
   waitingFor: { stage: string; podUID?: string; jobUID: string }[];
 }
 
 /** How storing the record went. */
-export type Stored =
-  | { ok: true; logsComplete: boolean; location: string }
-  | { ok: false; message: string };
+export type Stored = { ok: true; logsComplete: boolean; location: string } | { ok: false; message: string };

@@ -1,0 +1,100 @@
+/**
+ * Admission: at most one pod of a stage may store its outputs. The decision is a status write with resourceVersion,
+ * made before the worker gets its answer, so that no crash and no second operator can admit another one.
+ */
+import { MANAGER } from '../api/names.ts';
+import { isTerminal, type PipelineRunStatus } from '../api/status.ts';
+import type { PipelineRun } from '../api/types.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { Resource } from '../kube/resource.ts';
+import type { KubeObject } from '../kube/types.ts';
+
+export interface Candidate {
+  namespace: string;
+  run: string;
+  runUID: string;
+  stage: string;
+  attempt: number;
+  podUID: string;
+}
+
+export type Verdict = { admitted: true } | { admitted: false; message: string };
+
+/** What the status alone says; undefined when the pod is to be admitted by a write. Pure. */
+export function judge(run: PipelineRun, candidate: Candidate): Verdict | undefined {
+  const refuse = (message: string): Verdict => ({ admitted: false, message });
+  if (run.metadata.uid !== candidate.runUID) return refuse('the run of this pod does not exist any more');
+  const stage = run.status?.stages?.find(({ name }) => name === candidate.stage);
+  if (stage?.admitted === candidate.podUID) return { admitted: true };
+  if (run.metadata.deletionTimestamp !== undefined || run.spec.cancel === true)
+    return refuse('the run was canceled');
+  if (run.spec.suspend === true) return refuse('the run is suspended');
+  if (run.status?.outcome || (stage && isTerminal(stage.state))) return refuse('the stage has ended');
+  if (stage?.attempt !== undefined && stage.attempt > candidate.attempt)
+    return refuse('a newer attempt of the stage has begun');
+  if (stage?.admitted !== undefined && stage.attempt === candidate.attempt)
+    return refuse('the outputs of another pod were admitted');
+  return undefined;
+}
+
+/** The status with the candidate admitted. Pure. */
+export function admit(status: PipelineRunStatus, candidate: Candidate): PipelineRunStatus {
+  const stages = (status.stages ?? []).map((stage) =>
+    stage.name === candidate.stage
+      ? { ...stage, admitted: candidate.podUID, attempt: candidate.attempt }
+      : stage,
+  );
+  return { ...status, stages };
+}
+
+/**
+ * Admits the pod, or says why not. Reads the run from the API server, never from a cache.
+ * @throws KubeError when the API server does not answer; the worker asks again.
+ */
+export async function decideAdmission(
+  client: KubeClient,
+  resource: Resource<PipelineRun & KubeObject>,
+  candidate: Candidate,
+  signal: AbortSignal,
+): Promise<Verdict & { resourceVersion?: string }> {
+  for (;;) {
+    signal.throwIfAborted();
+    const run = await read(client, resource, candidate, signal);
+    if (!run) return { admitted: false, message: 'the run of this pod does not exist any more' };
+    const verdict = judge(run, candidate);
+    if (verdict) return verdict;
+    try {
+      const written = await client.applyStatus(
+        resource,
+        candidate.namespace,
+        candidate.run,
+        admit(run.status ?? {}, candidate),
+        {
+          fieldManager: MANAGER,
+          resourceVersion: run.metadata.resourceVersion,
+          uid: run.metadata.uid,
+          signal,
+        },
+      );
+      return { admitted: true, resourceVersion: written.metadata.resourceVersion };
+    } catch (error) {
+      // Somebody wrote in between, most often our own reconcile: look again. The caller's deadline bounds this.
+      if (!isConflict(error)) throw error;
+    }
+  }
+}
+
+async function read(
+  client: KubeClient,
+  resource: Resource<PipelineRun & KubeObject>,
+  { namespace, run }: Candidate,
+  signal: AbortSignal,
+): Promise<PipelineRun | undefined> {
+  try {
+    return await client.get(resource, namespace, run, { signal });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}

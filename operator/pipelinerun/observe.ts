@@ -1,0 +1,106 @@
+/** Gathers everything that is known about one run from caches and memory, without any call. */
+import type { PipelineRun } from '../api/types.ts';
+import type { Store } from '../kube/store.ts';
+import type { DeepReadonly, Job, Node, Pod } from '../kube/types.ts';
+import type { NodeLedger } from '../nodes/ledger.ts';
+import { nodeLossTime } from '../nodes/lost.ts';
+import { explainPending } from '../nodes/pending.ts';
+import { startingReason } from '../nodes/starting.ts';
+import type { PendingWatcher } from '../nodes/watch.ts';
+import type { RunRecord } from '../../workers/contract/manifests.ts';
+import { type Children, childrenOf, podsOf } from './children.ts';
+import { isFinished, scheduledAt, startedAt } from './podfacts.ts';
+import { problemsOf } from './problems.ts';
+import type { PipelineRunObject } from './resource.ts';
+import type { Observed, Waiting } from './types.ts';
+import type { WorkerFacts } from './workerfacts.ts';
+
+export interface ObserveDeps {
+  runs: Store<PipelineRunObject>;
+  jobs: Store<Job>;
+  pods: Store<Pod>;
+  nodes: Store<Node>;
+  facts: WorkerFacts;
+  pending: PendingWatcher;
+  ledger: NodeLedger;
+  nodeLostSeconds: number;
+}
+
+/** Key under which the events of a stage's pod and Job are watched. */
+export const pendingKey = (runUID: string, stage: string): string => `${runUID}/${stage}`;
+
+/** Everything that is known; `lossAt`: when the next silent node will count as lost, in milliseconds since the epoch. */
+export function observe(
+  run: PipelineRun,
+  deps: ObserveDeps,
+  now: Date,
+  record?: RunRecord,
+): Observed & { lossAt?: number } {
+  const { uid, name } = run.metadata;
+  const jobs = deps.jobs.byOwner(uid);
+  const pods = jobs.flatMap((job) => podsOf(job, deps.pods.byOwner(job.metadata.uid ?? '')));
+  const orphans = deps.pods.byIndex('run', uid).filter((pod) => !pods.includes(pod));
+  const losses = new Map([...pods, ...orphans].map((pod) => [pod.metadata.uid ?? '', lossOf(pod, deps)]));
+  const times = [...losses.values()].filter((time) => time !== undefined);
+  const upcoming = times.filter((time) => time > now.getTime());
+  return {
+    run,
+    jobs,
+    pods: [...pods, ...orphans],
+    lostPods: new Set(
+      [...losses].filter(([, time]) => time !== undefined && time <= now.getTime()).map(([podUID]) => podUID),
+    ),
+    reports: deps.facts.reports(uid),
+    progress: deps.facts.progress(uid),
+    waiting: waitingOf(run, jobs, pods, deps.pending),
+    nodes: figuresOf(deps.ledger, uid),
+    problems: run.status?.startTime === undefined ? problemsOf(run.spec, name) : [],
+    ...(record ? { record } : {}),
+    ...(upcoming.length > 0 ? { lossAt: Math.min(...upcoming) } : {}),
+  };
+}
+
+function lossOf(pod: DeepReadonly<Pod>, { nodes, nodeLostSeconds }: ObserveDeps): number | undefined {
+  const node = nodes.get(pod.spec.nodeName ?? '');
+  return nodeLossTime({ node, pod, nodeLostSeconds, nodesSynced: nodes.hasSynced });
+}
+
+function figuresOf(ledger: NodeLedger, uid: string): Observed['nodes'] {
+  const { launched, nodeSeconds } = ledger.figures(uid);
+  return { launched, nodeSeconds: Math.round(nodeSeconds) };
+}
+
+/** Why stages wait, in others' words. */
+function waitingOf(
+  run: PipelineRun,
+  jobs: readonly DeepReadonly<Job>[],
+  pods: readonly DeepReadonly<Pod>[],
+  pending: PendingWatcher,
+): ReadonlyMap<string, Waiting> {
+  const found = new Map<string, Waiting>();
+  for (const { name } of run.spec.stages) {
+    const children = childrenOf(name, jobs, pods);
+    const waiting = children.job && explain(children, pending.latest(pendingKey(run.metadata.uid, name)));
+    if (waiting) found.set(name, waiting);
+  }
+  return found;
+}
+
+function explain(
+  { job, pods }: Children,
+  { podEvents, jobEvents }: ReturnType<PendingWatcher['latest']>,
+): Waiting | undefined {
+  const open = pods.filter((pod) => !isFinished(pod));
+  const unscheduled = open.find((pod) => scheduledAt(pod) === undefined);
+  if (unscheduled || open.length === 0) {
+    const podsMissing = pods.length < (job?.spec.completions ?? 1);
+    return explainPending({
+      podConditions: unscheduled?.status?.conditions,
+      podEvents,
+      jobEvents,
+      podsMissing,
+    });
+  }
+  const unstarted = open.find((pod) => startedAt(pod) === undefined);
+  return unstarted && startingReason(unstarted, podEvents);
+}

@@ -1,0 +1,217 @@
+/**
+ * The story of a run: observe -> plan -> apply -> status -> what may only happen afterwards. Level-triggered: every
+ * pass starts from what is there, so it does not matter which pass a crash ended.
+ */
+import type { PipelineRun } from '../api/types.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { ConsistencyGate } from '../kube/consistency.ts';
+import type { Reconcile, ReconcileResult } from '../kube/controller.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { Logger } from '../kube/logger.ts';
+import type { Results } from '../results/types.ts';
+import type { PodSettings } from '../stages/settings.ts';
+import type { RunMetrics } from '../telemetry/runsink.ts';
+import { type ApplyDeps, applyActions, StageRefused, StillThere } from './apply.ts';
+import { attemptsOf } from './attempts.ts';
+import { planStored } from './end.ts';
+import { observe, type ObserveDeps, pendingKey } from './observe.ts';
+import { planRun } from './plan.ts';
+import { pipelineRuns } from './resource.ts';
+import { refuseStage } from './refusal.ts';
+import { countTransition } from './transitions.ts';
+import type { Observed, Plan, PlanSettings, Stored } from './types.ts';
+import type { StatusWriter, Written } from './write.ts';
+
+export interface RunDeps extends ObserveDeps {
+  client: KubeClient;
+  clock: Clock;
+  gate: ConsistencyGate;
+  recorder: EventRecorder;
+  results: Pick<Results, 'commit' | 'findRecord'>;
+  metrics: RunMetrics;
+  writer: StatusWriter;
+  podSettings: PodSettings;
+  settings: PlanSettings;
+}
+
+/** Before anything that still exists is looked for again, in milliseconds. */
+const STILL_THERE_MS = 1_000;
+/** Longest time that one try to store the record may take, in milliseconds. */
+const COMMIT_MS = 60_000;
+
+export function createReconcile(deps: RunDeps): Reconcile {
+  return async (key, log, signal) => {
+    const run = deps.runs.get(key);
+    if (!run) {
+      deps.gate.clear(key);
+      return {};
+    }
+    return await reconcileRun(key, run, deps, log, signal);
+  };
+}
+
+async function reconcileRun(
+  key: string,
+  run: PipelineRun,
+  deps: RunDeps,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
+  const { uid } = run.metadata;
+  deps.ledger.begin(uid, run.status?.startTime ?? run.metadata.creationTimestamp, run.status?.nodes);
+  const record = await recordOf(run, deps, log, signal);
+  const now = deps.clock.now();
+  const observed = observe(run, deps, now, record);
+  const plan = planRun(observed, deps.settings, now);
+  watchPending(run, plan, deps);
+  const looks = [
+    plan.requeueAfterMs,
+    observed.lossAt === undefined ? undefined : observed.lossAt - now.getTime(),
+  ];
+  try {
+    looks.push(await carryOut(key, plan, observed, deps, log, signal));
+    if (plan.commit)
+      looks.push(await store(key, { ...plan, actions: [], events: [] }, observed, deps, log, signal));
+  } catch (error) {
+    if (error instanceof StillThere) return { requeueAfterMs: STILL_THERE_MS };
+    // Somebody else wrote to the run; its change is on the way to us and brings the key back.
+    if (isConflict(error)) return { requeueAfterMs: STILL_THERE_MS };
+    throw error;
+  }
+  return soonest(looks);
+}
+
+/** One plan: its effects, its status, and its aftermath. Returns when to look again, in milliseconds. */
+async function carryOut(
+  key: string,
+  planned: Plan,
+  observed: Observed,
+  deps: RunDeps,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const { run } = observed;
+  const applyDeps: ApplyDeps = {
+    client: deps.client,
+    pods: deps.podSettings,
+    now: () => deps.clock.now(),
+    wrote: (resource, resourceVersion) => deps.gate.wroteAt(key, resource, resourceVersion),
+    fence: (podUID) => deps.facts.fence(run.metadata.uid, podUID),
+  };
+  let plan = planned;
+  let changed: string | undefined;
+  try {
+    changed = await applyActions(plan.actions, observed, applyDeps, signal);
+  } catch (error) {
+    if (!(error instanceof StageRefused)) throw error;
+    plan = refuseStage(plan, error, deps.clock.now());
+    log.warn(
+      { stage: error.stage, reason: error.reason, err: error },
+      'The cluster refused the Job of a stage',
+    );
+  }
+  const inMs = await writeStatus(key, plan, run, changed ?? run.metadata.resourceVersion, deps, signal);
+  await applyActions(plan.afterwards ?? [], observed, applyDeps, signal);
+  return plan.requeueAfterMs === undefined ? inMs : Math.min(plan.requeueAfterMs, inMs ?? Infinity);
+}
+
+async function writeStatus(
+  key: string,
+  plan: Plan,
+  run: PipelineRun,
+  resourceVersion: string,
+  deps: RunDeps,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const { namespace, name, uid } = run.metadata;
+  let result: Written;
+  try {
+    result = await deps.writer.write(run, plan.status, resourceVersion, signal);
+  } catch (error) {
+    // Without its finalizer the object may go at any time; there is nobody left to tell.
+    if (!isNotFound(error) || run.metadata.deletionTimestamp === undefined) throw error;
+    return undefined;
+  }
+  if (!result.written) return result.inMs;
+  deps.gate.wroteAt(key, pipelineRuns, result.resourceVersion);
+  countTransition(run, plan.status, deps.metrics);
+  const regarding = { apiVersion: run.apiVersion, kind: run.kind, namespace, name, uid };
+  for (const event of plan.events) deps.recorder.record({ regarding, ...event });
+  return undefined;
+}
+
+/** Stores the record, then shows the terminal condition, then deletes the compute. */
+async function store(
+  key: string,
+  plan: Plan,
+  observed: Observed,
+  deps: RunDeps,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const stored = await tryToStore(observed, plan, deps, log, signal);
+  const after = planStored(observed, plan, stored, deps.settings, deps.clock.now());
+  const inMs = await carryOut(key, after, observed, deps, log, signal);
+  if (stored.ok || after.afterwards) return inMs;
+  // Refused, and time is left: the queue's own back-off decides when to try again.
+  throw new Error(`the results store refused the record: ${stored.message}`);
+}
+
+async function tryToStore(
+  observed: Observed,
+  plan: Plan,
+  deps: RunDeps,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Stored> {
+  const { commit } = plan;
+  const run = { ...observed.run, status: plan.status };
+  try {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(COMMIT_MS)]);
+    const result = await deps.results.commit(
+      {
+        run,
+        attempts: attemptsOf(observed),
+        nodes: observed.nodes,
+        discrepancies: commit?.discrepancies ?? [],
+      },
+      deadline,
+    );
+    return { ok: true, logsComplete: result.logsComplete, location: result.location };
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn({ err: error }, 'The record of a run could not be stored');
+    return { ok: false, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** A run that this cluster knows nothing of may have ended before its object was restored from a backup. */
+async function recordOf(run: PipelineRun, deps: RunDeps, log: Logger, signal: AbortSignal) {
+  if (run.status?.startTime !== undefined || run.metadata.deletionTimestamp !== undefined) return undefined;
+  const { namespace, uid } = run.metadata;
+  try {
+    return await deps.results.findRecord(
+      { namespace, uid },
+      AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
+    );
+  } catch (error) {
+    // A store that is down must not keep new runs from starting, and a new UID has no record.
+    log.warn({ err: error }, 'The results store could not be asked for an earlier record of a run');
+    return undefined;
+  }
+}
+
+function watchPending(run: PipelineRun, plan: Plan, { pending }: RunDeps): void {
+  const { uid, namespace } = run.metadata;
+  const targets = plan.waitingFor.map(
+    ({ stage, jobUID, podUID }) => [pendingKey(uid, stage), { namespace, jobUID, podUID }] as const,
+  );
+  pending.sync(`${uid}/`, new Map(targets));
+}
+
+function soonest(times: readonly (number | undefined)[]): ReconcileResult {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? {} : { requeueAfterMs: Math.max(0, Math.min(...known)) };
+}

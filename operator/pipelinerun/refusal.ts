@@ -1,0 +1,53 @@
+/** What a refused Job does to its stage. Pure. */
+import { limitsOf } from '../api/defaults.ts';
+import type { PipelineRunStatus, StageStatus } from '../api/status.ts';
+import { formatTime } from '../kube/conditions.ts';
+import type { StageRefused } from './apply.ts';
+import { millis } from './podfacts.ts';
+import { clip } from './text.ts';
+import type { Plan } from './types.ts';
+
+/** Between tries to create a Job that a quota or a webhook has refused, in milliseconds. */
+const AGAIN_MS = 5_000;
+
+/**
+ * A Job that is invalid, or whose name is taken, fails its stage. One that is forbidden is tried again until
+ * provisionTimeoutSeconds: quotas are freed and webhooks come back.
+ */
+export function refuseStage(plan: Plan, refusal: StageRefused, now: Date): Plan {
+  const { stage: name, reason } = refusal;
+  const message = clip(refusal.message);
+  const passing = reason === 'PodCreationRefused';
+  const stages = (plan.status.stages ?? []).map((stage): StageStatus => {
+    if (stage.name !== name) return stage;
+    if (passing) return { ...stage, state: 'Provisioning', reason, message };
+    return { ...stage, state: 'Failed', reason, message, completionTime: formatTime(now) };
+  });
+  const status: PipelineRunStatus = { ...plan.status, stages };
+  const event = {
+    type: 'Warning' as const,
+    reason,
+    action: 'CreateJob',
+    note: clip(`stage ${name}: ${refusal.message}`, 1000),
+  };
+  return {
+    ...plan,
+    status,
+    events: [event],
+    ...(passing ? { requeueAfterMs: AGAIN_MS } : { requeueAfterMs: 0 }),
+  };
+}
+
+/** Whether a stage whose Job is being refused has waited too long. */
+export function isRefusedTooLong(
+  stage: StageStatus,
+  limits: ReturnType<typeof limitsOf>,
+  now: Date,
+): boolean {
+  const since = millis(stage.startTime);
+  return (
+    stage.reason === 'PodCreationRefused' &&
+    since !== undefined &&
+    now.getTime() >= since + limits.provisionTimeoutSeconds * 1000
+  );
+}

@@ -1,0 +1,87 @@
+/**
+ * What workers have told this process: manifests, progress, and which pods it has given up. Kept in memory only,
+ * because everything in it is found again: manifests in the store, progress with the next call, lost pods from nodes.
+ */
+import type { ProgressRequest } from '../../workers/contract/workerapi.ts';
+import type { WorkerManifest } from '../../workers/contract/manifests.ts';
+import type { Progress } from './types.ts';
+
+/** The worker that a fact is about. */
+export interface FactSource {
+  namespace: string;
+  runUID: string;
+  run: string;
+  stage: string;
+  index: number;
+  podUID: string;
+}
+
+interface RunFacts {
+  reports: Map<string, WorkerManifest>;
+  /** By stage, then by worker index: the newest pod of an index speaks for it. */
+  progress: Map<string, Map<number, ProgressRequest>>;
+  fenced: Set<string>;
+}
+
+export class WorkerFacts {
+  readonly #runs = new Map<string, RunFacts>();
+  readonly #changed: (key: string) => void;
+
+  /** `changed` is called with the key of a run about which there is something new. */
+  constructor(changed: (key: string) => void) {
+    this.#changed = changed;
+  }
+
+  reported(source: FactSource, manifest: WorkerManifest): void {
+    this.#of(source.runUID).reports.set(source.podUID, manifest);
+    this.#changed(`${source.namespace}/${source.run}`);
+  }
+
+  progressed(source: FactSource, progress: ProgressRequest): void {
+    const stages = this.#of(source.runUID).progress;
+    const workers = stages.get(source.stage) ?? new Map<number, ProgressRequest>();
+    workers.set(source.index, progress);
+    stages.set(source.stage, workers);
+    this.#changed(`${source.namespace}/${source.run}`);
+  }
+
+  /** From now on the pod gets nothing from the worker API any more. */
+  fence(runUID: string, podUID: string): void {
+    this.#of(runUID).fenced.add(podUID);
+  }
+
+  isFenced(podUID: string): boolean {
+    return [...this.#runs.values()].some((facts) => facts.fenced.has(podUID));
+  }
+
+  reports(runUID: string): ReadonlyMap<string, WorkerManifest> {
+    return this.#runs.get(runUID)?.reports ?? NONE;
+  }
+
+  /** Summed over the workers of each stage. */
+  progress(runUID: string): ReadonlyMap<string, Progress> {
+    const stages = this.#runs.get(runUID)?.progress ?? new Map<string, Map<number, ProgressRequest>>();
+    return new Map([...stages].map(([stage, workers]) => [stage, sum([...workers.values()])]));
+  }
+
+  /** Forgets a run that is gone. */
+  forget(runUID: string): void {
+    this.#runs.delete(runUID);
+  }
+
+  #of(runUID: string): RunFacts {
+    const facts = this.#runs.get(runUID) ?? { reports: new Map(), progress: new Map(), fenced: new Set() };
+    this.#runs.set(runUID, facts);
+    return facts;
+  }
+}
+
+const NONE: ReadonlyMap<string, WorkerManifest> = new Map();
+
+function sum(workers: readonly ProgressRequest[]): Progress {
+  return {
+    done: workers.reduce((total, worker) => total + worker.done, 0),
+    total: workers.reduce((total, worker) => total + worker.total, 0),
+    unit: workers[0]?.unit ?? '',
+  };
+}

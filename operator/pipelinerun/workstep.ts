@@ -1,0 +1,139 @@
+/**
+ * A Job whose end is open: what its pods are doing, and whether it took too long. A ladder from "no pod yet" to
+ * "its command has ended". Pure.
+ */
+import type { StageLimits } from '../api/defaults.ts';
+import type { StageReason } from '../api/reasons.ts';
+import type { StageState } from '../api/status.ts';
+import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
+import { podFailure } from './failure.ts';
+import {
+  activeSecondsOf,
+  endedAt,
+  isFinished,
+  millis,
+  scheduledAt,
+  startedAt,
+  workContainer,
+} from './podfacts.ts';
+import type { Waiting } from './types.ts';
+
+/** Seconds that our agent has to report after the command ended with an error; afterwards the pod is ended. */
+const REPORT_SECONDS = 30;
+
+export interface WorkStep {
+  state: StageState;
+  reason: StageReason;
+  message: string;
+  /** Too late or beyond help: the attempt is to be ended. `final`: another attempt would not help either. */
+  failed?: { final: boolean };
+  /** When to look again, in milliseconds since the epoch. */
+  lookAt?: number;
+  /** The pod whose events say why the stage waits. */
+  waitingPod?: DeepReadonly<Pod>;
+}
+
+export function workStep(
+  job: DeepReadonly<Job>,
+  pods: readonly DeepReadonly<Pod>[],
+  limits: StageLimits,
+  activeSecondsBefore: number,
+  waiting: Waiting | undefined,
+  now: number,
+): WorkStep {
+  const open = pods.filter((pod) => !isFinished(pod) && pod.metadata.deletionTimestamp === undefined);
+  // The worker that is furthest behind tells where the stage stands.
+  const unscheduled = open.find((pod) => scheduledAt(pod) === undefined);
+  if (unscheduled || open.length === 0) return provisioning(job, pods, unscheduled, limits, waiting, now);
+  const unstarted = open.find((pod) => startedAt(pod) === undefined);
+  if (unstarted) return starting(unstarted, limits, waiting, now);
+  const broken = open.find((pod) => (workContainer(pod)?.state?.terminated?.exitCode ?? 0) !== 0);
+  if (broken) return reporting(broken, now);
+  if (open.every((pod) => endedAt(pod) !== undefined))
+    return {
+      state: 'Finalizing',
+      reason: 'UploadingOutputs',
+      message: 'the command has ended; outputs are being stored',
+    };
+  return running(pods, limits, activeSecondsBefore, now);
+}
+
+function provisioning(
+  job: DeepReadonly<Job>,
+  pods: readonly DeepReadonly<Pod>[],
+  pod: DeepReadonly<Pod> | undefined,
+  limits: StageLimits,
+  waiting: Waiting | undefined,
+  now: number,
+): WorkStep {
+  const last = pods.at(-1);
+  if (!pod && last && last.status?.phase === 'Succeeded')
+    return { state: 'Finalizing', reason: 'UploadingOutputs', message: 'the last pod has ended' };
+  if (!pod && last)
+    return {
+      state: 'Provisioning',
+      reason: 'Retrying',
+      message: podFailure(last)?.message ?? 'the last pod has ended; the next one starts',
+    };
+  const since =
+    millis(pod?.metadata.creationTimestamp) ??
+    Math.max(millis(job.metadata.creationTimestamp) ?? now, millis(job.status?.startTime) ?? 0);
+  const deadline = since + limits.provisionTimeoutSeconds * 1000;
+  const reason = waiting?.reason ?? 'WaitingForNode';
+  const message = waiting?.message ?? (pod ? 'the pod waits for a node' : 'the Job has no pod yet');
+  if (now < deadline)
+    return { state: 'Provisioning', reason, message, lookAt: deadline, ...(pod ? { waitingPod: pod } : {}) };
+  return {
+    state: 'Provisioning',
+    reason: reason === 'PodCreationRefused' ? reason : 'Unschedulable',
+    message: `no node within ${limits.provisionTimeoutSeconds} s: ${message}`,
+    failed: { final: true },
+  };
+}
+
+/** Words that mean more than "not started in time". */
+const START_FAILURES = new Set<StageReason>(['ImagePullFailed', 'ContainerConfigError']);
+
+function starting(
+  pod: DeepReadonly<Pod>,
+  limits: StageLimits,
+  waiting: Waiting | undefined,
+  now: number,
+): WorkStep {
+  const deadline = (scheduledAt(pod) ?? now) + limits.startTimeoutSeconds * 1000;
+  const reason = waiting?.reason ?? 'StartingContainers';
+  const message = waiting?.message ?? 'images are pulled and inputs fetched';
+  if (now < deadline) return { state: 'Starting', reason, message, lookAt: deadline, waitingPod: pod };
+  return {
+    state: 'Starting',
+    reason: START_FAILURES.has(reason) ? reason : 'StartTimeout',
+    message: `not started within ${limits.startTimeoutSeconds} s: ${message}`,
+    failed: { final: true },
+  };
+}
+
+/** The command ended with an error; our agent may still say more. */
+function reporting(pod: DeepReadonly<Pod>, now: number): WorkStep {
+  const until = (endedAt(pod) ?? now) + REPORT_SECONDS * 1000;
+  const { reason, message } = podFailure(pod) ?? { reason: 'Error' as const, message: 'the command failed' };
+  const step: WorkStep = { state: 'Finalizing', reason, message };
+  return now < until ? { ...step, lookAt: until } : { ...step, failed: { final: false } };
+}
+
+function running(
+  pods: readonly DeepReadonly<Pod>[],
+  limits: StageLimits,
+  before: number,
+  now: number,
+): WorkStep {
+  const used = before + Math.max(0, ...pods.map((pod) => activeSecondsOf(pod, now)));
+  const left = limits.activeDeadlineSeconds - used;
+  const step: WorkStep = { state: 'Running', reason: 'Working', message: '' };
+  if (left > 0) return { ...step, lookAt: now + left * 1000 };
+  return {
+    ...step,
+    reason: 'DeadlineExceeded',
+    message: `ran longer than activeDeadlineSeconds (${limits.activeDeadlineSeconds})`,
+    failed: { final: true },
+  };
+}
