@@ -1,7 +1,7 @@
 /** The CustomResourceDefinition of PipelineRun, made from the zod schemas in operator/api. */
 import { GROUP, KIND, PLURAL, VERSION } from '../operator/api/names.ts';
 import { pipelineRunSpec } from '../operator/api/pipelinerun.ts';
-import { objectRules } from '../operator/api/rules.ts';
+import { nameLength, rules } from '../operator/api/rules.ts';
 import { pipelineRunStatus } from '../operator/api/status.ts';
 import { type SchemaNode, toStructural } from './structural.ts';
 
@@ -87,7 +87,7 @@ export function rootSchema(): SchemaNode {
       spec: toStructural(pipelineRunSpec),
       status: { ...toStructural(pipelineRunStatus), description: TEXT.status },
     },
-    'x-kubernetes-validations': [...objectRules],
+    ...rules(nameLength),
   };
 }
 

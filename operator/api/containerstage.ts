@@ -1,14 +1,21 @@
 /** The `train` and `container` members of a stage: the user's own image, with inputs on disk and outputs in a store. */
 import { z } from 'zod';
 import type { Immutable } from './immutable.ts';
-import { dnsLabel, envVar } from './common.ts';
+import { dnsLabel, envVar, formed } from './common.ts';
+import { distinctPaths, inputOrigin, inputStageAlone, rules } from './rules.ts';
 import { locationFields } from './stores.ts';
 
-const path = z
-  .string()
-  .min(2)
-  .max(255)
-  .regex(/^\/[^\0]*$/, 'must be an absolute path inside the container');
+const path = formed(
+  255,
+  /^(\/[^/:\x00]+)+\/?$/,
+  'must be an absolute path inside the container, not the root, and without a colon',
+);
+
+const outputPrefix = formed(
+  1024,
+  /^([^{}]|\{(runUID|run|stage|index)\})*$/,
+  'may use {runUID}, {run}, {stage} and {index}; write no other braces',
+);
 
 export const input = z
   .object({
@@ -19,31 +26,27 @@ export const input = z
     bucket: locationFields.bucket.optional(),
     path: path.describe('Directory in which the files stand before the command starts.'),
   })
-  .meta({
-    'x-kubernetes-validations': [
-      {
-        rule: 'has(self.stage) != has(self.bucket)',
-        message: 'set exactly one of stage and bucket: an input is what a stage wrote, or a location',
-      },
-      {
-        rule: '!has(self.stage) || (!has(self.store) && !has(self.prefix))',
-        message: 'store and prefix belong to a bucket: leave them out beside stage',
-      },
-    ],
-  })
+  .meta(rules(inputOrigin, inputStageAlone))
   .describe('Files that are fetched before the command starts.');
 
 export const output = z
   .object({
     ...locationFields,
+    prefix: outputPrefix
+      .optional()
+      .describe(
+        'Literal prefix of the keys; {runUID}, {run}, {stage} and {index} are replaced. No slash is added. Default: the whole bucket.',
+      ),
     path: path.describe('Directory whose files are uploaded after the command ended with exit code 0.'),
   })
-  .describe(
-    'Files that are stored after the command succeeded. {runUID}, {run}, {stage} and {index} in prefix are replaced.',
-  );
+  .describe('Files that are stored after the command succeeded.');
 
 const fields = {
-  image: z.string().min(1).max(512).describe('Image of the main container.'),
+  image: formed(
+    512,
+    /^[A-Za-z0-9][A-Za-z0-9._/:@-]*$/,
+    'must be the name of an image, such as registry.example.com/team/trainer:1.4',
+  ).describe('Image of the main container.'),
   command: z
     .array(z.string().max(8192))
     .min(1)
@@ -62,9 +65,11 @@ const fields = {
 
 export const trainStage = z
   .object(fields)
+  .meta(rules(distinctPaths))
   .describe('Trains a model: a command of your image with inputs and outputs, workers as one gang.');
 export const containerStage = z
   .object(fields)
+  .meta(rules(distinctPaths))
   .describe('Runs any command of any image with inputs and outputs.');
 
 export type TrainStage = Immutable<z.infer<typeof trainStage>>;

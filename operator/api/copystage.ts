@@ -1,7 +1,8 @@
 /** The `copy` member of a stage: copies and renames objects inside or between stores. */
 import { z } from 'zod';
 import type { Immutable } from './immutable.ts';
-import { bucketName } from './common.ts';
+import { bucketName, formed } from './common.ts';
+import { oneKeySource, rules, sampleNeedsVerify } from './rules.ts';
 import { location, locationFields } from './stores.ts';
 
 export const renameRule = z.object({
@@ -42,6 +43,7 @@ export const copyStage = z
             'Takes the objects that an earlier copy stage wrote: the name of a stage of this run or the UID of another run.',
           ),
       })
+      .meta(rules(oneKeySource))
       .describe('Where objects come from.'),
     destination: location.describe('Where objects go.'),
     rename: z
@@ -77,10 +79,7 @@ export const copyStage = z
       .describe(
         'Whether bytes stay inside the store or stream through the worker. Auto: server-side inside one store, else streamed. Default: Auto.',
       ),
-    multipartThreshold: z
-      .string()
-      .max(32)
-      .regex(/^[0-9]+(Ki|Mi|Gi)?$/, 'must be a size such as 512Mi or 5Gi')
+    multipartThreshold: formed(32, /^[0-9]+(Ki|Mi|Gi)?$/, 'must be a size such as 512Mi or 5Gi')
       .optional()
       .describe('Objects above this size are copied in parts. Default and maximum: 5Gi.'),
     verify: z
@@ -100,6 +99,7 @@ export const copyStage = z
       .describe('Number of objects that may fail without failing the stage. Default: 0.'),
     dryRun: z.boolean().optional().describe('Plan only: nothing is written. Default: false.'),
   })
+  .meta(rules(sampleNeedsVerify))
   .describe(
     'Copies and renames objects on the server side, after proving that the whole plan is free of collisions.',
   );

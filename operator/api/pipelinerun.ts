@@ -10,6 +10,18 @@ import type { Immutable } from './immutable.ts';
 import { dnsLabel, objectName, placement, resources, seconds } from './common.ts';
 import { containerStage, trainStage } from './containerstage.ts';
 import { copyStage } from './copystage.ts';
+import {
+  cancelOneWay,
+  containerStores,
+  copyStores,
+  immutable,
+  inputStages,
+  knownDependencies,
+  ledgerStage,
+  noSelfDependency,
+  oneKind,
+  rules,
+} from './rules.ts';
 import { store } from './stores.ts';
 
 const timeouts = {
@@ -34,6 +46,7 @@ export const stage = z
     dependsOn: z
       .array(dnsLabel)
       .max(16)
+      .meta({ 'x-kubernetes-list-type': 'set' })
       .optional()
       .describe('Stages that must have succeeded before this one starts.'),
     workers: z
@@ -72,57 +85,66 @@ export const stage = z
     train: trainStage.optional(),
     container: containerStage.optional(),
   })
-  .meta({
-    'x-kubernetes-validations': [
-      {
-        rule: '(has(self.copy) ? 1 : 0) + (has(self.train) ? 1 : 0) + (has(self.container) ? 1 : 0) == 1',
-        message: 'set exactly one of copy, train and container in each stage',
-      },
-      {
-        rule: '!has(self.dependsOn) || !self.dependsOn.exists(d, d == self.name)',
-        message: 'a stage cannot depend on itself: remove its own name from dependsOn',
-      },
-    ],
-  })
+  .meta(rules(oneKind, noSelfDependency, inputStages, ledgerStage))
   .describe('One step of the run: exactly one of copy, train and container.');
 
+const fields = {
+  pipeline: dnsLabel
+    .optional()
+    .describe('Groups runs in metrics and results. Never a generated name. Default: the name of the run.'),
+  stores: z
+    .array(store)
+    .max(16)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+    .describe('Where data lives.'),
+  placement: placement.optional(),
+  ...timeouts,
+  stages: z
+    .array(stage)
+    .min(1)
+    .max(100)
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+    .describe('The steps of the run, as a graph by dependsOn.'),
+  suspend: z
+    .boolean()
+    .optional()
+    .describe(
+      'Stops the run without ending it: pods end with grace and come back when this is false again. Default: false.',
+    ),
+  cancel: z
+    .boolean()
+    .optional()
+    .describe('Ends the run. Cannot be taken back; wins over suspend. Default: false.'),
+  ttlSecondsAfterFinished: z
+    .int32()
+    .min(0)
+    .optional()
+    .describe(
+      'Deletes the PipelineRun this long after its end. Compute is deleted at once in any case. Default: never.',
+    ),
+};
+
+/** Members of spec that may change after creation. */
+const MUTABLE: readonly string[] = ['suspend', 'cancel'];
+
 export const pipelineRunSpec = z
-  .object({
-    pipeline: dnsLabel
-      .optional()
-      .describe('Groups runs in metrics and results. Never a generated name. Default: the name of the run.'),
-    stores: z
-      .array(store)
-      .max(16)
-      .optional()
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
-      .describe('Where data lives.'),
-    placement: placement.optional(),
-    ...timeouts,
-    stages: z
-      .array(stage)
-      .min(1)
-      .max(100)
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
-      .describe('The steps of the run, as a graph by dependsOn.'),
-    suspend: z
-      .boolean()
-      .optional()
-      .describe(
-        'Stops the run without ending it: pods end with grace and come back when this is false again. Default: false.',
-      ),
-    cancel: z
-      .boolean()
-      .optional()
-      .describe('Ends the run. Cannot be taken back; wins over suspend. Default: false.'),
-    ttlSecondsAfterFinished: z
-      .int32()
-      .min(0)
-      .optional()
-      .describe(
-        'Deletes the PipelineRun this long after its end. Compute is deleted at once in any case. Default: never.',
-      ),
-  })
+  .object(fields)
+  .meta(
+    rules(
+      knownDependencies,
+      copyStores.source,
+      copyStores.destination,
+      containerStores.train.inputs,
+      containerStores.train.outputs,
+      containerStores.container.inputs,
+      containerStores.container.outputs,
+      cancelOneWay,
+      ...Object.keys(fields)
+        .filter((field) => !MUTABLE.includes(field))
+        .map(immutable),
+    ),
+  )
   .describe('What the run is to do. Immutable but for suspend and cancel.');
 
 export type Stage = Immutable<z.infer<typeof stage>>;

@@ -1,18 +1,16 @@
 /** Stores and locations: where data lives. */
 import { z } from 'zod';
 import type { Immutable } from './immutable.ts';
-import { bucketName, dnsLabel, keyPrefix, objectName } from './common.ts';
+import { bucketName, dnsLabel, formed, keyPrefix, objectName } from './common.ts';
 
 export const store = z
   .object({
     name: dnsLabel.describe('Name by which locations refer to this store.'),
-    endpoint: z
-      .string()
-      .max(512)
-      .regex(
-        /^https?:\/\/[^/?#@\s]+\/?$/,
-        'must be an http or https URL without a path, such as https://s3.eu-central-1.amazonaws.com',
-      )
+    endpoint: formed(
+      512,
+      /^https?:\/\/([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\/?$/,
+      'must be an http or https URL without user and path, such as https://s3.eu-central-1.amazonaws.com',
+    )
       .optional()
       .describe(
         'URL of the S3 endpoint. Default: Amazon S3 in the region. It is dialled from the pods of the run only.',
