@@ -42,8 +42,6 @@ export interface Observed {
 
 export interface PlanSettings {
   commitTimeoutSeconds: number;
-  /** Shortest time between two writes of status that only move progress. */
-  progressIntervalMs: number;
 }
 
 /** One effect. Every one is idempotent by name, so that doing it again after a crash changes nothing. */

@@ -1,0 +1,261 @@
+/** Wires the reconcile of runs to the caches: what happens to a Job, a pod or a node brings back the run it belongs to. */
+import { LABEL, MANAGED_BY } from '../api/names.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { ConsistencyGate } from '../kube/consistency.ts';
+import { Controller } from '../kube/controller.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { Logger } from '../kube/logger.ts';
+import type { KubeMetrics } from '../kube/metrics.ts';
+import { Reflector } from '../kube/reflector.ts';
+import {
+  jobs as jobResource,
+  nodes as nodeResource,
+  pods as podResource,
+  type Resource,
+} from '../kube/resource.ts';
+import { Store } from '../kube/store.ts';
+import type { DeepReadonly, Job, KubeObject, Node, Pod } from '../kube/types.ts';
+import { WorkQueue } from '../kube/workqueue.ts';
+import { NodeLedger } from '../nodes/ledger.ts';
+import { PendingWatcher } from '../nodes/watch.ts';
+import type { Results } from '../results/types.ts';
+import type { PodSettings } from '../stages/settings.ts';
+import type { RunMetrics } from '../telemetry/runsink.ts';
+import { attemptRef } from './attempts.ts';
+import { createReconcile } from './reconcile.ts';
+import { type PipelineRunObject, pipelineRuns } from './resource.ts';
+import { StatusWriter } from './write.ts';
+import { WorkerFacts } from './workerfacts.ts';
+
+export interface RunControllerOptions {
+  client: KubeClient;
+  clock: Clock;
+  log: Logger;
+  recorder: EventRecorder;
+  results: Results;
+  podSettings: PodSettings;
+  metrics: { kube: KubeMetrics; runs: RunMetrics };
+  commitTimeoutSeconds: number;
+  nodeLostSeconds: number;
+  concurrency: number;
+}
+
+/** The caches and the controller of runs, as one thing with a life. */
+export class RunController {
+  readonly runs: Store<PipelineRunObject>;
+  readonly jobs: Store<Job>;
+  readonly pods: Store<Pod>;
+  readonly nodes: Store<Node>;
+  readonly facts: WorkerFacts;
+  readonly ledger: NodeLedger;
+  readonly #options: RunControllerOptions;
+  readonly #queue: WorkQueue;
+  readonly #gate: ConsistencyGate;
+  readonly #pending: PendingWatcher;
+
+  constructor(options: RunControllerOptions) {
+    const { client, clock, log, metrics } = options;
+    this.#options = options;
+    this.#queue = new WorkQueue({ name: 'pipelinerun', clock, metrics: metrics.kube });
+    const store = <T extends KubeObject>(resource: Resource<T>): Store<T> =>
+      new Store({ resource, logger: log, metrics: metrics.kube });
+    this.runs = new Store({
+      resource: pipelineRuns,
+      logger: log,
+      metrics: metrics.kube,
+      indexes: { uid: (run) => [run.metadata.uid] },
+    });
+    this.jobs = store(jobResource);
+    this.pods = new Store({
+      resource: podResource,
+      logger: log,
+      metrics: metrics.kube,
+      indexes: { run: (pod) => runUIDOf(pod) },
+    });
+    this.nodes = store(nodeResource);
+    this.facts = new WorkerFacts((key) => this.#queue.add(key));
+    this.ledger = new NodeLedger({ clock, onFinal: (record) => void this.#writeNodes(record) });
+    this.#pending = new PendingWatcher({
+      client,
+      clock,
+      logger: log,
+      metrics: metrics.kube,
+      onChange: (key) => this.#enqueue(key.split('/')[0]),
+    });
+    this.#gate = new ConsistencyGate({
+      stores: [this.runs, this.jobs],
+      requeue: (key) => this.#queue.add(key),
+      clock,
+    });
+    this.#follow();
+  }
+
+  /** The run of that UID, from the cache. */
+  runByUID(uid: string): DeepReadonly<PipelineRunObject> | undefined {
+    return this.runs.byIndex('uid', uid)[0];
+  }
+
+  /** Waits until the caches are complete. */
+  get hasSynced(): boolean {
+    return [this.runs, this.jobs, this.pods, this.nodes].every((store) => store.hasSynced);
+  }
+
+  /** Works until the signal aborts; resolves when nothing is going on any more. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { client, clock, log, metrics } = this.#options;
+    const ours = { labelSelector: `${LABEL.managedBy}=${MANAGED_BY}` };
+    const common = { client, clock, logger: log, metrics: metrics.kube };
+    const reflectors = [
+      new Reflector({ ...common, resource: pipelineRuns, store: this.runs }),
+      new Reflector({ ...common, resource: jobResource, store: this.jobs, ...ours }),
+      new Reflector({ ...common, resource: podResource, store: this.pods, ...ours }),
+      new Reflector({ ...common, resource: nodeResource, store: this.nodes, transform: trimNode }),
+    ].map((reflector) => reflector.run(signal));
+    await Promise.race([
+      Promise.all([this.runs, this.jobs, this.pods, this.nodes].map((store) => store.synced)),
+      aborted(signal),
+    ]);
+    const reconcile = createReconcile({
+      ...this.#options.metrics,
+      ...this.#options,
+      runs: this.runs,
+      jobs: this.jobs,
+      pods: this.pods,
+      nodes: this.nodes,
+      facts: this.facts,
+      pending: this.#pending,
+      ledger: this.ledger,
+      gate: this.#gate,
+      metrics: metrics.runs,
+      writer: new StatusWriter(client, clock),
+      settings: { commitTimeoutSeconds: this.#options.commitTimeoutSeconds },
+    });
+    const controller = new Controller({
+      name: 'pipelinerun',
+      queue: this.#queue,
+      reconcile,
+      workers: this.#options.concurrency,
+      gate: this.#gate,
+      logger: log,
+      metrics: metrics.kube,
+      clock,
+    });
+    await controller.run(signal);
+    await Promise.all(reflectors);
+    this.#pending.stop();
+    this.#gate.close();
+    this.ledger.stop();
+  }
+
+  #follow(): void {
+    const { results } = this.#options;
+    this.runs.addHandler({
+      added: (run) => this.#runSeen(run),
+      modified: (run) => this.#runSeen(run),
+      deleted: (run) => {
+        this.facts.forget(run.metadata.uid);
+        this.ledger.forget(run.metadata.uid);
+        this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
+      },
+    });
+    const job = (object: DeepReadonly<Job>): void => this.#enqueue(runUIDOf(object)[0]);
+    this.jobs.addHandler({ added: job, modified: job, deleted: job });
+    const pod = (object: DeepReadonly<Pod>): void => this.#podSeen(object);
+    this.pods.addHandler({
+      added: pod,
+      modified: pod,
+      deleted: (object) => {
+        this.#podSeen(object);
+        results.logs.observeGone(object.metadata.uid ?? '');
+      },
+    });
+    this.nodes.addHandler({
+      added: (node) => this.#nodeSeen(node),
+      modified: (node) => this.#nodeSeen(node),
+      deleted: (node) => {
+        this.ledger.nodeGone(node);
+        this.#enqueuePodsOn(node);
+      },
+    });
+  }
+
+  #runSeen(run: DeepReadonly<PipelineRunObject>): void {
+    this.ledger.begin(
+      run.metadata.uid,
+      run.status?.startTime ?? run.metadata.creationTimestamp,
+      run.status?.nodes,
+    );
+    if (run.status?.completionTime !== undefined) this.ledger.finish(run.metadata.uid);
+    this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
+    // Pods are often told before their run after a restart; now the run can say what they are.
+    for (const pod of this.pods.byIndex('run', run.metadata.uid)) this.#observeLog(pod);
+  }
+
+  #podSeen(pod: DeepReadonly<Pod>): void {
+    this.ledger.podSeen(pod);
+    this.#observeLog(pod);
+    this.#enqueue(runUIDOf(pod)[0]);
+  }
+
+  #observeLog(pod: DeepReadonly<Pod>): void {
+    const run = this.runByUID(runUIDOf(pod)[0] ?? '');
+    const attempt = run && attemptRef(run, pod);
+    if (attempt) this.#options.results.logs.observe(attempt, pod);
+  }
+
+  #nodeSeen(node: DeepReadonly<Node>): void {
+    this.ledger.nodeSeen(node);
+    if (!isReady(node)) this.#enqueuePodsOn(node);
+  }
+
+  #enqueuePodsOn(node: DeepReadonly<Node>): void {
+    for (const pod of this.pods.list())
+      if (pod.spec.nodeName === node.metadata.name) this.#enqueue(runUIDOf(pod)[0]);
+  }
+
+  #enqueue(runUID: string | undefined): void {
+    const run = runUID === undefined ? undefined : this.runByUID(runUID);
+    if (run) this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
+  }
+
+  async #writeNodes(record: { runUID: string }): Promise<void> {
+    const run = this.runByUID(record.runUID);
+    if (!run) return;
+    try {
+      const target = { namespace: run.metadata.namespace, uid: run.metadata.uid };
+      await this.#options.results.writeNodes(target, { ...record }, AbortSignal.timeout(60_000));
+    } catch (error) {
+      this.#options.log.warn(
+        { run: run.metadata.name, err: error },
+        'The final figures about nodes could not be stored',
+      );
+    }
+  }
+}
+
+function runUIDOf(object: DeepReadonly<KubeObject>): string[] {
+  const uid = object.metadata.labels?.[LABEL.runUID];
+  return uid === undefined ? [] : [uid];
+}
+
+function isReady(node: DeepReadonly<Node>): boolean {
+  return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+}
+
+/** A Node's list of images is most of it and of no use here. */
+function trimNode(node: Node): Node {
+  const { conditions } = node.status ?? {};
+  return {
+    metadata: node.metadata,
+    spec: { ...(node.spec?.taints ? { taints: node.spec.taints } : {}) },
+    status: { ...(conditions ? { conditions } : {}) },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
