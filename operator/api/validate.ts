@@ -1,0 +1,73 @@
+/** Everything that must be right about a PipelineRun before it can run. */
+import { checkFields, type Problem } from './crossfield.ts';
+import { findCycle } from './graph.ts';
+import { pipelineRunSpec } from './pipelinerun.ts';
+import { nameLength } from './rules.ts';
+import { describeIssue, pathOf } from './sentences.ts';
+
+export type { Problem } from './crossfield.ts';
+
+/**
+ * Every problem of a spec: what the API server would refuse, and what it cannot see (cycles of dependsOn). Empty when
+ * it can run. Problems between fields are looked for only once the shape is right.
+ */
+export function validateSpec(spec: unknown, name: string): Problem[] {
+  const problems: Problem[] =
+    name.length > 63 ? [{ path: 'metadata.name', message: nameLength.message }] : [];
+  const parsed = pipelineRunSpec.safeParse(spec, { reportInput: true });
+  if (!parsed.success) return [...problems, ...parsed.error.issues.map(describeIssue)];
+  problems.push(
+    ...unknownFields(spec, parsed.data, ['spec']),
+    ...duplicates(parsed.data.stores, 'name', 'spec.stores'),
+    ...duplicates(parsed.data.stages, 'name', 'spec.stages'),
+    ...parsed.data.stages.flatMap((stage, i) => repeated(stage.dependsOn, `spec.stages[${i}].dependsOn`)),
+    ...checkFields(parsed.data),
+  );
+  const cycle = findCycle(parsed.data.stages);
+  // A stage that depends on itself has been named already.
+  if (cycle !== undefined && cycle.length > 2) {
+    const message = `stages depend on each other in a circle: ${cycle.join(' -> ')}; remove one of these from dependsOn`;
+    problems.push({ path: 'spec.stages', message });
+  }
+  return problems;
+}
+
+/** Members that parsing has dropped, because the schema does not know them. */
+function unknownFields(given: unknown, parsed: unknown, path: readonly PropertyKey[]): Problem[] {
+  if (Array.isArray(given) && Array.isArray(parsed))
+    return given.flatMap((item, i) => unknownFields(item, parsed[i], [...path, i]));
+  if (!isObject(given) || !isObject(parsed)) return [];
+  return Object.keys(given).flatMap((key) =>
+    key in parsed
+      ? unknownFields(given[key], parsed[key], [...path, key])
+      : [{ path: pathOf([...path, key]), message: 'is an unknown field: correct its name, or remove it' }],
+  );
+}
+
+function duplicates<Key extends string>(
+  items: readonly Record<Key, string>[] | undefined,
+  key: Key,
+  path: string,
+): Problem[] {
+  return repeated(
+    items?.map((item) => item[key]),
+    path,
+  );
+}
+
+function repeated(values: readonly string[] | undefined, path: string): Problem[] {
+  return (values ?? []).flatMap((value, i) =>
+    values?.indexOf(value) === i
+      ? []
+      : [
+          {
+            path: `${path}[${i}]`,
+            message: `is a duplicate: ${JSON.stringify(value)} is there already; rename or remove one`,
+          },
+        ],
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
