@@ -114,6 +114,11 @@ export class NodeLedger {
     return sumNodes(this.#nodesOf(runUID), this.#now(), run?.before);
   }
 
+  /** Number of machines it remembers. */
+  get size(): number {
+    return this.#nodes.size;
+  }
+
   /** A Node is there or changed. */
   nodeSeen(object: NodeObjectView): void {
     const machine = readMachine(object);
