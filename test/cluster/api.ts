@@ -25,7 +25,13 @@ export class ApiClient {
     });
   }
 
-  #open(method: string, path: string, body: unknown, type: string, signal?: AbortSignal): Promise<IncomingMessage> {
+  #open(
+    method: string,
+    path: string,
+    body: unknown,
+    type: string,
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const outgoing = request(
         new URL(path, this.#server),
@@ -55,7 +61,11 @@ export class ApiClient {
   }
 
   /** Waits until a GET answers 200. */
-  async waitFor(path: string, timeoutMs: number, isHopeless: () => string | undefined = () => undefined): Promise<void> {
+  async waitFor(
+    path: string,
+    timeoutMs: number,
+    isHopeless: () => string | undefined = () => undefined,
+  ): Promise<void> {
     const end = performance.now() + timeoutMs;
     let last = 'no answer';
     while (performance.now() < end) {

@@ -22,7 +22,7 @@ const suite = 'bookworm';
 
 /** Root file system of a small Debian as a tar in the cache. */
 async function provideDebian(packages: readonly string[], progress: (line: string) => void): Promise<string> {
-  const names = [...packages].sort();
+  const names = [...packages].toSorted();
   const file = join(cacheRoot(), 'images', `debian-${suite}-${await hashContents(names)}.tar`);
   await mkdir(dirname(file), { recursive: true });
   await withLock(`${file}.lock`, async () => {
@@ -82,7 +82,9 @@ export async function provideBaseImage(
       if (options.node) {
         const npm = findNpm();
         if (npm === undefined) throw new Error('there is no npm on PATH to put into the image');
-        await cp(join(projectRoot, 'node_modules/node/bin/node'), join(context, 'node'), { dereference: true });
+        await cp(join(projectRoot, 'node_modules/node/bin/node'), join(context, 'node'), {
+          dereference: true,
+        });
         await cp(npm, join(context, 'npm'), { recursive: true });
       }
       await writeFile(join(context, 'Dockerfile'), dockerfile);

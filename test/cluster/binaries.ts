@@ -75,13 +75,19 @@ export type UpstreamName = keyof typeof upstreams;
 async function cacheKey(upstream: Upstream, go: Go): Promise<string> {
   const hash = createHash('sha256').update(`${go.version}\n${JSON.stringify(upstream)}\n`);
   const folder = join(modulesRoot, upstream.module);
-  for (const file of (await readdir(folder)).sort()) hash.update(await readFile(join(folder, file)));
+  for (const file of (await readdir(folder)).toSorted()) hash.update(await readFile(join(folder, file)));
   return hash.digest('hex').slice(0, 16);
 }
 
 async function build(upstream: Upstream, go: Go, folder: string): Promise<void> {
   const cwd = join(modulesRoot, upstream.module);
-  const env = { ...process.env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOWORK: 'off', GOFLAGS: '-mod=readonly -buildvcs=false' };
+  const env = {
+    ...process.env,
+    CGO_ENABLED: '0',
+    GOTOOLCHAIN: 'local',
+    GOWORK: 'off',
+    GOFLAGS: '-mod=readonly -buildvcs=false',
+  };
   const timeoutMs = 45 * 60_000;
   const flags = ['build', '-trimpath', '-ldflags', `-s -w ${upstream.linkerFlags ?? ''}`.trim()];
   const programs = Object.entries(upstream.programs);
@@ -90,7 +96,11 @@ async function build(upstream: Upstream, go: Go, folder: string): Promise<void> 
     await run(go.command, [...flags, '-o', join(folder, first[0]), first[1]], { cwd, env, timeoutMs });
   } else {
     // One call for all, so that they share the compilation; each program is then named after its package.
-    await run(go.command, [...flags, '-o', `${folder}/`, ...programs.map(([, name]) => name)], { cwd, env, timeoutMs });
+    await run(go.command, [...flags, '-o', `${folder}/`, ...programs.map(([, name]) => name)], {
+      cwd,
+      env,
+      timeoutMs,
+    });
   }
   for (const [name, [module, path]] of Object.entries(upstream.folders ?? {})) {
     const source = await run(go.command, ['list', '-m', '-f', '{{.Dir}}', module], { cwd, env, timeoutMs });
@@ -103,17 +113,22 @@ async function provide(name: UpstreamName, go: Go, progress: (line: string) => v
   const upstream: Upstream = upstreams[name];
   const folder = join(cacheRoot(), 'bin', `${name}-${await cacheKey(upstream, go)}`);
   if (existsSync(folder)) return folder;
-  const waiting = (holder: number | undefined) => progress(`Process ${holder ?? '?'} is compiling ${name} already: waiting for it`);
-  await withLock(`${folder}.lock`, async () => {
-    if (existsSync(folder)) return;
-    const partial = `${folder}.partial`;
-    await rm(partial, { recursive: true, force: true });
-    await mkdir(partial, { recursive: true });
-    const what = Object.keys(upstream.programs).join(', ');
-    await reportWhile(progress, `Compiling ${what}`, upstream.usualSeconds, build(upstream, go, partial));
-    await writeFile(join(partial, 'built-by'), `${go.version}\n`);
-    await rename(partial, folder);
-  }, waiting);
+  const waiting = (holder: number | undefined) =>
+    progress(`Process ${holder ?? '?'} is compiling ${name} already: waiting for it`);
+  await withLock(
+    `${folder}.lock`,
+    async () => {
+      if (existsSync(folder)) return;
+      const partial = `${folder}.partial`;
+      await rm(partial, { recursive: true, force: true });
+      await mkdir(partial, { recursive: true });
+      const what = Object.keys(upstream.programs).join(', ');
+      await reportWhile(progress, `Compiling ${what}`, upstream.usualSeconds, build(upstream, go, partial));
+      await writeFile(join(partial, 'built-by'), `${go.version}\n`);
+      await rename(partial, folder);
+    },
+    waiting,
+  );
   return folder;
 }
 

@@ -75,7 +75,10 @@ async function exportArchive(reference: string, archive: string): Promise<void> 
 }
 
 /** Builds an image from a Dockerfile and exports it, unless exactly this image is in the cache already. */
-export async function buildImage(request: ImageRequest, progress: (line: string) => void): Promise<BuiltImage> {
+export async function buildImage(
+  request: ImageRequest,
+  progress: (line: string) => void,
+): Promise<BuiltImage> {
   const folder = join(cacheRoot(), 'images');
   await mkdir(folder, { recursive: true });
   const isText = request.dockerfile.includes('\n');

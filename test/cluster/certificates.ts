@@ -45,13 +45,19 @@ function extension(type: string, critical: boolean, value: Uint8Array): Buffer {
 function alternativeNames(hosts: readonly string[]): Buffer {
   return sequence(
     ...hosts.map((host) =>
-      isIPv4(host) ? element(0x87, Buffer.from(host.split('.').map(Number))) : element(0x82, Buffer.from(host)),
+      isIPv4(host)
+        ? element(0x87, Buffer.from(host.split('.').map(Number)))
+        : element(0x82, Buffer.from(host)),
     ),
   );
 }
 
 const toPem = (der: Uint8Array): string =>
-  `-----BEGIN CERTIFICATE-----\n${(Buffer.from(der).toString('base64').match(/.{1,64}/g) ?? []).join('\n')}\n-----END CERTIFICATE-----\n`;
+  `-----BEGIN CERTIFICATE-----\n${(
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
+  ).join('\n')}\n-----END CERTIFICATE-----\n`;
 
 interface Content {
   readonly subject: Subject;
@@ -115,7 +121,8 @@ export function issueCertificate(authority: KeyedCertificate, subject: Subject):
     extension('2.5.29.15', true, bitString(Buffer.from([0b1000_0000]), 7)),
     extension('2.5.29.37', false, sequence(...uses)),
   ];
-  if (subject.hosts !== undefined) extensions.push(extension('2.5.29.17', false, alternativeNames(subject.hosts)));
+  if (subject.hosts !== undefined)
+    extensions.push(extension('2.5.29.17', false, alternativeNames(subject.hosts)));
   const content = toBeSigned({ subject, issuer: authoritySubject, publicKey: keys.publicKey, extensions });
   return { certificate: seal(content, authority.key), key: keys.privateKey };
 }

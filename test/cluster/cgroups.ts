@@ -74,7 +74,10 @@ export function processesIn(path: string): number[] {
 }
 
 /** Kills everything in the cgroup, and what it forks meanwhile. Nothing outside can be hit by it. */
-export async function killCgroup(path: string, isWanted: (pid: number) => boolean = () => true): Promise<void> {
+export async function killCgroup(
+  path: string,
+  isWanted: (pid: number) => boolean = () => true,
+): Promise<void> {
   for (let round = 0; round < 200; round++) {
     const pids = processesIn(path).filter((pid) => pid > 0 && isWanted(pid));
     if (pids.length === 0) return;

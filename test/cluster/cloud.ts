@@ -3,15 +3,10 @@ import { hosts } from './addresses.ts';
 import type { ApiClient } from './api.ts';
 import { connect } from './controlplane.ts';
 import { allocatable } from './karpenter.ts';
-import { bootNode, killEverything, listNodes, listRecords, type NodeRecord, tearDownNode } from './node.ts';
+import { bootNode, killEverything, tearDownNode } from './node.ts';
+import { listNodes, listRecords, type NodeRecord } from './noderecord.ts';
+import { type CloudNode, followNodes, tell } from './nodewatch.ts';
 import { type ClusterState, readCloud } from './state.ts';
-
-/** What the cloud needs to know of a Node object. */
-export interface CloudNode {
-  readonly name: string;
-  readonly instanceType: string;
-  readonly isDeleted: boolean;
-}
 
 export type CloudAction =
   | { readonly kind: 'boot'; readonly node: CloudNode }
@@ -40,53 +35,6 @@ export function decide(
     return deadForMs !== undefined && deadForMs >= deadNodeMs ? [{ kind: 'takeAway', name }] : [];
   });
   return [...boots, ...ends];
-}
-
-interface NodeObject {
-  readonly metadata: {
-    readonly name: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly deletionTimestamp?: string;
-    readonly resourceVersion: string;
-  };
-  readonly spec: { readonly providerID?: string };
-}
-
-const isOurs = (node: NodeObject): boolean => node.spec.providerID?.startsWith('kwok://') === true;
-
-const toCloudNode = ({ metadata }: NodeObject): CloudNode => ({
-  name: metadata.name,
-  instanceType: metadata.labels?.['node.kubernetes.io/instance-type'] ?? '',
-  isDeleted: metadata.deletionTimestamp !== undefined,
-});
-
-function tell(words: string): void {
-  console.log(`${new Date().toISOString()} ${words}`);
-}
-
-/** Keeps `nodes` like the API server's list, by list and watch, until the signal. */
-async function followNodes(client: ApiClient, nodes: Map<string, CloudNode>, changed: () => void, signal: AbortSignal) {
-  while (!signal.aborted) {
-    try {
-      const { status, body } = await client.send('GET', '/api/v1/nodes');
-      if (status !== 200) throw new Error(`listing nodes: ${status}`);
-      const list = body as { metadata: { resourceVersion: string }; items: NodeObject[] };
-      nodes.clear();
-      for (const node of list.items.filter(isOurs)) nodes.set(node.metadata.name, toCloudNode(node));
-      changed();
-      const query = `watch=1&timeoutSeconds=120&resourceVersion=${list.metadata.resourceVersion}`;
-      for await (const line of client.watch(`/api/v1/nodes?${query}`, signal)) {
-        const event: { type: string; object: NodeObject } = JSON.parse(line);
-        if (event.type === 'ERROR') break; // list again
-        if (event.type === 'DELETED') nodes.delete(event.object.metadata.name);
-        else if (isOurs(event.object)) nodes.set(event.object.metadata.name, toCloudNode(event.object));
-        changed();
-      }
-    } catch (error) {
-      if (!signal.aborted) tell(`watching nodes: ${String(error)}`);
-      await sleep(500);
-    }
-  }
 }
 
 /** The machine is gone for good: its Node must not stay, whoever holds a finalizer on it. */

@@ -9,7 +9,8 @@
  * makes one that stays until `down`; openCluster() attaches to it from any process.
  *
  * Stage pods go to the scaling pool with `nodeSelector: {ebbflow.dev/pool: burst}` and a toleration of the taint
- * `ebbflow.dev/pool:NoSchedule`; everything else goes to the system node. Pods want `dnsPolicy: Default`.
+ * `ebbflow.dev/pool:NoSchedule`; everything else goes to the system node. Services have their
+ * DNS names in pods; names outside the cluster do not exist there.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
@@ -27,7 +28,8 @@ import { startKarpenter } from './karpenter.ts';
 import { kubeconfigFile } from './kubeconfig.ts';
 import { withLock } from './lock.ts';
 import { makeBridge } from './network.ts';
-import { bootSystemNode, listNodes } from './node.ts';
+import { bootSystemNode } from './node.ts';
+import { listNodes } from './noderecord.ts';
 import { stateRoot } from './paths.ts';
 import { startStore, storeRegion } from './s3.ts';
 import { type ClusterState, claimCluster, listStates, readState, updateState } from './state.ts';
@@ -54,7 +56,9 @@ export class NoSuchCluster extends Error {
 /** Explains, before anything is changed, why this machine cannot carry a cluster. */
 export function assertMachineFits(): void {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    throw new MachineUnfit(`the test cluster runs on Linux x64, and this is ${process.platform} ${process.arch}`);
+    throw new MachineUnfit(
+      `the test cluster runs on Linux x64, and this is ${process.platform} ${process.arch}`,
+    );
   }
   if (process.getuid?.() !== 0) {
     throw new MachineUnfit('the test cluster makes network namespaces, mounts and cgroups: run it as root');
@@ -104,11 +108,17 @@ function upstreamsFor(options: { karpenter: boolean }): UpstreamName[] {
 }
 
 /** Claims a number for a new cluster; the name must not belong to a living one. */
-function claim(options: ClusterOptions, programs: Readonly<Record<string, string>>, imageTemplate: string | null) {
+function claim(
+  options: ClusterOptions,
+  programs: Readonly<Record<string, string>>,
+  imageTemplate: string | null,
+) {
   const name = options.name ?? 'default';
   return withLock(join(stateRoot(), 'claim.lock'), async () => {
     if (listStates().some((state) => state.name === name)) {
-      throw new NameTaken(`cluster "${name}" is up already: take it down first (npm run cluster -- down --name ${name})`);
+      throw new NameTaken(
+        `cluster "${name}" is up already: take it down first (npm run cluster -- down --name ${name})`,
+      );
     }
     return claimCluster((id, directory) => ({
       id,
@@ -177,7 +187,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 export async function openCluster(name = 'default'): Promise<Cluster> {
   const state = listStates().find((candidate) => candidate.name === name);
   if (state === undefined) throw new NoSuchCluster(`no cluster "${name}" is up`);
-  for (let current: ClusterState | undefined = state; current?.ready !== true; current = readState(state.directory)) {
+  for (
+    let current: ClusterState | undefined = state;
+    current?.ready !== true;
+    current = readState(state.directory)
+  ) {
     if (current === undefined) throw new NoSuchCluster(`cluster "${name}" did not come up`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }

@@ -87,7 +87,12 @@ async function writeIdentities(state: ClusterState): Promise<void> {
   const { apiServer, apiService, bridgeAddress } = addressesOf(state.id);
   const authority = await writeAuthority(state.directory);
   const administrator = { commonName: 'ebbflow-admin', organization: 'system:masters' };
-  const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local'];
+  const service = [
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+  ];
   await Promise.all([
     writeCertificate(state.directory, authority, 'apiserver', {
       commonName: 'kube-apiserver',
@@ -117,7 +122,9 @@ export async function startControlPlane(state: ClusterState): Promise<void> {
   startApiServer(state);
   const client = connect(state);
   const hasDied = () => {
-    const dead = ['etcd', 'kube-apiserver'].find((name) => runningProcess(state.directory, name) === undefined);
+    const dead = ['etcd', 'kube-apiserver'].find(
+      (name) => runningProcess(state.directory, name) === undefined,
+    );
     return dead === undefined ? undefined : `${dead} has ended:\n${lastWords(state.directory, dead)}`;
   };
   try {

@@ -68,7 +68,8 @@ export async function installByName(
     }
     try {
       const update = await execute('apt-get', ['update', '-q'], { env, timeoutMs: 300_000 });
-      if (update.code !== 0) progress(`apt-get update ended with code ${update.code}; trying with the lists there are`);
+      if (update.code !== 0)
+        progress(`apt-get update ended with code ${update.code}; trying with the lists there are`);
       await run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], {
         env,
         timeoutMs: 900_000,

@@ -16,7 +16,7 @@ function mountsBelow(folder: string): string[] {
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '')
     .filter((path) => path.startsWith(`${folder}/`))
-    .sort((a, b) => b.length - a.length);
+    .toSorted((a, b) => b.length - a.length);
 }
 
 /** Removes what is left of earlier clusters' folders, where an earlier run was killed while doing so. */
@@ -25,7 +25,8 @@ async function emptyTrash(): Promise<void> {
   if (!existsSync(root)) return;
   const dayAgo = Date.now() - 86_400_000;
   for (const name of readdirSync(root)) {
-    const isTrash = name.startsWith('.trash-') || (name.startsWith('.new-') && Number(name.split('-')[2] ?? 0) < dayAgo);
+    const isTrash =
+      name.startsWith('.trash-') || (name.startsWith('.new-') && Number(name.split('-')[2] ?? 0) < dayAgo);
     if (isTrash) await rm(join(root, name), { recursive: true, force: true });
   }
 }

@@ -51,7 +51,10 @@ export function execute(
     }
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      const late = signal === 'SIGKILL' ? `\nkilled (${signal}), perhaps after its time of ${options.timeoutMs ?? 60_000} ms` : '';
+      const late =
+        signal === 'SIGKILL'
+          ? `\nkilled (${signal}), perhaps after its time of ${options.timeoutMs ?? 60_000} ms`
+          : '';
       resolve({ code: code ?? 128, stdout: words.stdout, stderr: words.stderr + late });
     });
     child.stdin.on('error', () => {}); // the program may not read its input to the end

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { killCgroup } from './cgroups.ts';
-import { killEverything, listRecords, type NodeRecord, nodeCgroup, startContainerd, startKubelet } from './node.ts';
+import { killEverything, startContainerd, startKubelet } from './node.ts';
+import { listRecords, type NodeRecord, nodeCgroup } from './noderecord.ts';
 import { type ClusterState, writeCloud } from './state.ts';
 import type { NodeFaults } from './types.ts';
 

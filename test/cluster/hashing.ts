@@ -8,7 +8,7 @@ async function addPath(hash: Hash, root: string, path: string): Promise<void> {
   const full = join(root, path);
   const status = lstatSync(full);
   if (status.isDirectory()) {
-    for (const name of readdirSync(full).sort()) {
+    for (const name of readdirSync(full).toSorted()) {
       if (!ignored.has(name)) await addPath(hash, root, join(path, name));
     }
     return;
@@ -26,6 +26,6 @@ export async function hashContents(
 ): Promise<string> {
   const hash = createHash('sha256');
   for (const text of texts) hash.update(`${text.length}:${text}`);
-  for (const path of [...paths].sort()) await addPath(hash, root, path);
+  for (const path of [...paths].toSorted()) await addPath(hash, root, path);
   return hash.digest('hex').slice(0, 16);
 }

@@ -49,7 +49,7 @@ async function forgetOldTemplates(root: string): Promise<void> {
   const used = new Set(listStates().map((state) => state.imageTemplate));
   const names = readdirSync(root)
     .filter((name) => /^[0-9a-f]{16}$/.test(name) && !used.has(join(root, name)))
-    .sort((a, b) => statSync(join(root, b)).mtimeMs - statSync(join(root, a)).mtimeMs);
+    .toSorted((a, b) => statSync(join(root, b)).mtimeMs - statSync(join(root, a)).mtimeMs);
   for (const name of names.slice(3)) await rm(join(root, name), { recursive: true, force: true });
 }
 
@@ -78,8 +78,15 @@ export async function provideTemplate(
     await rm(partial, { recursive: true, force: true });
     await mkdir(join(partial, 'containerd'), { recursive: true });
     await writeFile(join(partial, 'config.toml'), containerdConfig());
-    const work = run('unshare', ['-m', 'sh', '-c', fillScript, 'sh', partial, ...all], { timeoutMs: 300_000 });
-    await reportWhile(progress, `Unpacking ${all.length} images for the nodes`, 2 + 4 * archives.length, work);
+    const work = run('unshare', ['-m', 'sh', '-c', fillScript, 'sh', partial, ...all], {
+      timeoutMs: 300_000,
+    });
+    await reportWhile(
+      progress,
+      `Unpacking ${all.length} images for the nodes`,
+      2 + 4 * archives.length,
+      work,
+    );
     await rename(partial, folder);
   });
   return folder;

@@ -97,7 +97,10 @@ function nodePool(cpuLimit: number): unknown {
           nodeClassRef: { group: 'karpenter.kwok.sh', kind: 'KWOKNodeClass', name: poolName },
           expireAfter: 'Never',
           taints: [{ key: 'ebbflow.dev/pool', effect: 'NoSchedule' }],
-          requirements: [only('kubernetes.io/os', ['linux']), only('karpenter.sh/capacity-type', ['spot', 'on-demand'])],
+          requirements: [
+            only('kubernetes.io/os', ['linux']),
+            only('karpenter.sh/capacity-type', ['spot', 'on-demand']),
+          ],
         },
       },
     },

@@ -1,6 +1,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type KeyedCertificate, issueCertificate, makeAuthority, makeTokenKeys, type Subject } from './certificates.ts';
+import {
+  type KeyedCertificate,
+  issueCertificate,
+  makeAuthority,
+  makeTokenKeys,
+  type Subject,
+} from './certificates.ts';
 
 const pki = (directory: string): string => join(directory, 'pki');
 
@@ -63,11 +69,16 @@ export async function writeKubeconfig(
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'ebbflow', cluster: { server, 'certificate-authority-data': base64(authority.certificate) } }],
+    clusters: [
+      { name: 'ebbflow', cluster: { server, 'certificate-authority-data': base64(authority.certificate) } },
+    ],
     users: [
       {
         name,
-        user: { 'client-certificate-data': base64(client.certificate), 'client-key-data': base64(client.key) },
+        user: {
+          'client-certificate-data': base64(client.certificate),
+          'client-key-data': base64(client.key),
+        },
       },
     ],
     contexts: [{ name: 'ebbflow', context: { cluster: 'ebbflow', user: name } }],

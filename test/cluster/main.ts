@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { openCluster, startCluster } from './cluster.ts';
 import { destroyCluster, reapStale } from './destroy.ts';
-import { listNodes } from './node.ts';
+import { listNodes } from './noderecord.ts';
 import { listStates, reasonToEnd } from './state.ts';
 import type { Cluster } from './types.ts';
 
@@ -39,7 +39,16 @@ const { positionals, values } = parseArgs({
 
 function describe(cluster: Cluster): Record<string, unknown> {
   const { name, kubeconfig, apiServer, s3, binaries, hostAddress, logDirectory } = cluster;
-  return { name, kubeconfig, apiServer, s3, binaries, hostAddress, logDirectory, environment: cluster.environment() };
+  return {
+    name,
+    kubeconfig,
+    apiServer,
+    s3,
+    binaries,
+    hostAddress,
+    logDirectory,
+    environment: cluster.environment(),
+  };
 }
 
 async function up(): Promise<void> {
@@ -55,7 +64,9 @@ async function up(): Promise<void> {
     progress: say,
     ...(values.grace === undefined ? {} : { nodeMonitorGraceSeconds: Number(values.grace) }),
   });
-  say(`Cluster "${cluster.name}" is up after ${((performance.now() - start) / 1000).toFixed(1)} s: ${cluster.apiServer}`);
+  say(
+    `Cluster "${cluster.name}" is up after ${((performance.now() - start) / 1000).toFixed(1)} s: ${cluster.apiServer}`,
+  );
   if (values.json) print(describe(cluster));
   else say(`Use it:  eval "$(npm run --silent cluster -- env --name ${cluster.name})"`);
 }
@@ -83,7 +94,8 @@ function status(): void {
   if (clusters.length === 0) say('No cluster is up');
   for (const { name, ready, stale, endsAt, nodes } of clusters) {
     process.stdout.write(`${name}: ${stale ?? (ready ? 'ready' : 'starting')}, ends at ${endsAt}\n`);
-    for (const node of nodes) process.stdout.write(`  ${node.name}  ${node.role}  ${node.state}  ${node.address}\n`);
+    for (const node of nodes)
+      process.stdout.write(`  ${node.name}  ${node.role}  ${node.state}  ${node.address}\n`);
   }
 }
 

@@ -40,7 +40,9 @@ export async function addPodRoutes(host: HostAddresses, others: readonly HostAdd
 export async function unplug(host: HostAddresses, others: readonly HostAddresses[] = []): Promise<void> {
   await execute('ip', ['route', 'delete', host.pods, 'via', host.address]);
   await Promise.all(
-    others.map((other) => execute('ip', ['-n', other.netns, 'route', 'delete', host.pods, 'via', host.address])),
+    others.map((other) =>
+      execute('ip', ['-n', other.netns, 'route', 'delete', host.pods, 'via', host.address]),
+    ),
   );
   await execute('ip', ['link', 'delete', host.cable]);
   await execute('ip', ['netns', 'delete', host.netns]);

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addressesOf, type HostAddresses, hostAddresses, hosts } from './addresses.ts';
@@ -10,75 +10,27 @@ import { kubeconfigFile, pkiFile, readAuthority, writeKubeconfig } from './kubec
 import { issueCertificate } from './certificates.ts';
 import { anchorScript, copyTemplate } from './nodefiles.ts';
 import { addPodRoutes, plugIn, unplug } from './network.ts';
-import { cniConfig, kubeletConfig, kubeProxyConfig, type NodeSize } from './nodeconfig.ts';
+import { cniConfig, kubeletConfig, kubeProxyConfig } from './nodeconfig.ts';
+import {
+  listRecords,
+  type NodeRecord,
+  nodeCgroup,
+  nodeFolder,
+  processName,
+  writeRecord,
+} from './noderecord.ts';
 import { lastWords, runningProcess, startProcess } from './processes.ts';
 import { type ClusterState, programOf } from './state.ts';
-import type { ClusterNode } from './types.ts';
-
-/** A node as recorded in its folder. */
-export interface NodeRecord {
-  readonly name: string;
-  readonly role: 'system' | 'worker';
-  /** Its number on the bridge; names its namespace, cgroup and folder. */
-  readonly host: number;
-  readonly size: NodeSize;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Milliseconds since 1970; absent while it boots. */
-  readonly bootedAt?: number;
-}
 
 const gibibyte = 2 ** 30;
 
-export const nodeFolder = (state: ClusterState, host: number): string =>
-  join(state.directory, 'nodes', String(host));
-
-/** Cgroup of everything that runs on a node, its daemons and its pods. */
-export const nodeCgroup = (state: ClusterState, host: number): string =>
-  `${addressesOf(state.id).bridge}/n${host}`;
-
-export const processName = (host: number, program: string): string => `${program}-${host}`;
-
-/** The nodes that have been booted and not been torn down yet. */
-export function listRecords(state: ClusterState): NodeRecord[] {
-  const root = join(state.directory, 'nodes');
-  if (!existsSync(root)) return [];
-  return readdirSync(root).flatMap((host) => {
-    try {
-      const record: NodeRecord = JSON.parse(readFileSync(join(root, host, 'node.json'), 'utf8'));
-      return [record];
-    } catch {
-      return []; // being made or being removed
-    }
-  });
-}
-
-/** The same with what is running, for people and tests. */
-export function listNodes(state: ClusterState): ClusterNode[] {
-  return listRecords(state).map(({ name, role, host, bootedAt }) => {
-    const { address, pods } = hostAddresses(state.id, host);
-    const kubelet = runningProcess(state.directory, processName(host, 'kubelet'));
-    const containerd = runningProcess(state.directory, processName(host, 'containerd'));
-    return {
-      name,
-      role,
-      state: bootedAt === undefined ? 'booting' : kubelet === undefined ? 'dead' : 'running',
-      address,
-      pods,
-      ...(kubelet === undefined ? {} : { kubeletPid: kubelet.pid }),
-      ...(containerd === undefined ? {} : { containerdPid: containerd.pid }),
-    };
-  });
-}
-
-async function writeRecord(state: ClusterState, record: NodeRecord): Promise<void> {
-  const file = join(nodeFolder(state, record.host), 'node.json');
-  await writeFile(`${file}.new`, JSON.stringify(record));
-  await rename(`${file}.new`, file);
-}
-
-async function writeConfiguration(state: ClusterState, record: NodeRecord, host: HostAddresses): Promise<void> {
+async function writeConfiguration(
+  state: ClusterState,
+  record: NodeRecord,
+  host: HostAddresses,
+): Promise<void> {
   const folder = nodeFolder(state, record.host);
-  const { apiServer, podRange } = addressesOf(state.id);
+  const { apiServer, bridgeAddress, podRange } = addressesOf(state.id);
   const authority = await readAuthority(state.directory);
   const identity = { commonName: `system:node:${record.name}`, organization: 'system:nodes' };
   const serving = issueCertificate(authority, { ...identity, hosts: [host.address, record.name] });
@@ -90,7 +42,11 @@ async function writeConfiguration(state: ClusterState, record: NodeRecord, host:
     write('kubelet.crt', serving.certificate),
     write('kubelet.key', serving.key),
     write('containerd.toml', containerdConfig()),
-    write('kubelet.json', kubeletConfig(cgroup, join(folder, 'etc'), authorityFile, record.size)),
+    write(
+      'kubelet.json',
+      kubeletConfig(cgroup, join(folder, 'etc'), authorityFile, bridgeAddress, record.size),
+    ),
+    write('resolv.conf', `nameserver ${bridgeAddress}\n`),
     write('kube-proxy.json', proxy),
     writeFile(join(folder, 'cni', '10-pods.conflist'), cniConfig(host)),
     writeKubeconfig(join(folder, 'etc'), authority, apiServer, 'kubelet', identity),
@@ -98,7 +54,13 @@ async function writeConfiguration(state: ClusterState, record: NodeRecord, host:
 }
 
 /** Starts a program inside the node's mount and network namespaces. */
-function startInside(state: ClusterState, record: NodeRecord, name: string, command: string, args: readonly string[]) {
+function startInside(
+  state: ClusterState,
+  record: NodeRecord,
+  name: string,
+  command: string,
+  args: readonly string[],
+) {
   const anchor = runningProcess(state.directory, processName(record.host, 'anchor'));
   if (anchor === undefined) throw new Error(`node ${record.name} is not there any more`);
   startProcess(state.directory, {
@@ -122,7 +84,10 @@ export async function startContainerd(state: ClusterState, record: NodeRecord): 
   await rm(socket, { force: true });
   startInside(state, record, 'containerd', 'containerd', ['--config', join(folder, 'etc/containerd.toml')]);
   const name = processName(record.host, 'containerd');
-  await waitForFile(socket, () => `containerd of ${record.name} does not start:\n${lastWords(state.directory, name)}`);
+  await waitForFile(
+    socket,
+    () => `containerd of ${record.name} does not start:\n${lastWords(state.directory, name)}`,
+  );
 }
 
 /** Starts the kubelet on a node, for the first time or again. */
@@ -145,7 +110,17 @@ export async function bootNode(state: ClusterState, record: NodeRecord): Promise
   const others = listRecords(state)
     .filter((other) => other.host !== record.host)
     .map((other) => hostAddresses(state.id, other.host));
-  const folders = ['etc', 'cni', 'cni-state', 'netns', 'run', 'containerd', 'kubelet', 'logs/pods', 'logs/containers'];
+  const folders = [
+    'etc',
+    'cni',
+    'cni-state',
+    'netns',
+    'run',
+    'containerd',
+    'kubelet',
+    'logs/pods',
+    'logs/containers',
+  ];
   await Promise.all(folders.map((name) => mkdir(join(folder, name), { recursive: true })));
   await writeRecord(state, record);
   const cgroup = nodeCgroup(state, record.host);
@@ -163,7 +138,10 @@ export async function bootNode(state: ClusterState, record: NodeRecord): Promise
     cgroup,
   });
   const anchor = processName(record.host, 'anchor');
-  await waitForFile(join(folder, 'mounted'), () => `node ${record.name}: ${lastWords(state.directory, anchor)}`);
+  await waitForFile(
+    join(folder, 'mounted'),
+    () => `node ${record.name}: ${lastWords(state.directory, anchor)}`,
+  );
   const proxyConfig = join(folder, 'etc/kube-proxy.json');
   startInside(state, record, 'kube-proxy', programOf(state, 'kube-proxy'), [`--config=${proxyConfig}`]);
   await startContainerd(state, record);
@@ -215,7 +193,8 @@ async function waitUntilReady(
 ): Promise<void> {
   for (const end = performance.now() + 60_000; performance.now() < end; await sleep(50)) {
     const { body } = await get(`/api/v1/nodes/${record.name}`);
-    if (/"type":"Ready","status":"True"|"status":"True"[^}]*"type":"Ready"/.test(JSON.stringify(body))) return;
+    if (/"type":"Ready","status":"True"|"status":"True"[^}]*"type":"Ready"/.test(JSON.stringify(body)))
+      return;
     const kubelet = processName(record.host, 'kubelet');
     if (runningProcess(state.directory, kubelet) === undefined) {
       throw new Error(`the kubelet of ${record.name} has ended:\n${lastWords(state.directory, kubelet)}`);

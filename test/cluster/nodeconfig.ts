@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { HostAddresses } from './addresses.ts';
+import { clusterDomain } from './dns.ts';
 
 /** What a node offers to pods. The rest of the machine is declared as reserved, which is how a node is small. */
 export interface NodeSize {
@@ -36,16 +37,29 @@ export function cniConfig(host: HostAddresses): string {
 }
 
 /** KubeletConfiguration; JSON is YAML. `etc` is the folder with the node's certificate. */
-export function kubeletConfig(cgroup: string, etc: string, authority: string, size: NodeSize): string {
+export function kubeletConfig(
+  cgroup: string,
+  etc: string,
+  authority: string,
+  nameServer: string,
+  size: NodeSize,
+): string {
   const machine = machineSize();
   return JSON.stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
-    authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: authority } },
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: authority },
+    },
     authorization: { mode: 'Webhook' },
     tlsCertFile: `${etc}/kubelet.crt`,
     tlsPrivateKeyFile: `${etc}/kubelet.key`,
     containerRuntimeEndpoint: 'unix:///run/containerd/containerd.sock',
+    clusterDNS: [nameServer],
+    clusterDomain,
+    resolvConf: `${etc}/resolv.conf`, // for dnsPolicy Default
     failCgroupV1: false,
     cgroupDriver: 'cgroupfs',
     cgroupRoot: `/${cgroup}`,

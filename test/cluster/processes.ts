@@ -28,11 +28,15 @@ export function startProcess(directory: string, spec: ProcessSpec): ProcessIdent
   for (const folder of ['logs', 'processes']) mkdirSync(join(directory, folder), { recursive: true });
   const log = openSync(join(directory, 'logs', `${spec.name}.log`), 'a');
   try {
-    const child = spawn('/bin/sh', ['-c', joinThenBecome, membershipFile(spec.cgroup), spec.command, ...spec.args], {
-      detached: true,
-      stdio: ['ignore', log, log],
-      env: { ...process.env, ...spec.env },
-    });
+    const child = spawn(
+      '/bin/sh',
+      ['-c', joinThenBecome, membershipFile(spec.cgroup), spec.command, ...spec.args],
+      {
+        detached: true,
+        stdio: ['ignore', log, log],
+        env: { ...process.env, ...spec.env },
+      },
+    );
     child.on('error', () => {}); // shows as a process that is not there
     child.unref();
     const identity = child.pid === undefined ? undefined : identify(child.pid);
@@ -57,7 +61,11 @@ export function runningProcess(directory: string, name: string): ProcessIdentity
 /** The last lines a process wrote, for error messages. */
 export function lastWords(directory: string, name: string, lines = 8): string {
   try {
-    return readFileSync(join(directory, 'logs', `${name}.log`), 'utf8').trim().split('\n').slice(-lines).join('\n');
+    return readFileSync(join(directory, 'logs', `${name}.log`), 'utf8')
+      .trim()
+      .split('\n')
+      .slice(-lines)
+      .join('\n');
   } catch {
     return '(nothing written)';
   }

@@ -31,5 +31,7 @@ export async function startStore(state: ClusterState): Promise<void> {
     if (runningProcess(state.directory, 'versitygw') === undefined) break;
     await sleep(50);
   }
-  throw new Error(`the S3 store does not answer at ${s3Endpoint}:\n${lastWords(state.directory, 'versitygw')}`);
+  throw new Error(
+    `the S3 store does not answer at ${s3Endpoint}:\n${lastWords(state.directory, 'versitygw')}`,
+  );
 }

@@ -99,7 +99,8 @@ export async function claimCluster(
 /** Why a cluster should be taken down by whoever sees it; undefined while it is wanted. */
 export function reasonToEnd(state: ClusterState, now: number): string | undefined {
   if (now > state.endsAt) return 'its time is over';
-  if (state.owner !== null && !isAlive(state.owner)) return `its owner, process ${state.owner.pid}, has ended`;
+  if (state.owner !== null && !isAlive(state.owner))
+    return `its owner, process ${state.owner.pid}, has ended`;
   if (state.owner === null && (state.supervisor === null || !isAlive(state.supervisor))) {
     return 'its supervisor has ended';
   }

@@ -3,8 +3,12 @@
  * cluster is wanted, and takes it down when its owner has died or its time is over.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { addressesOf } from './addresses.ts';
 import { playCloud } from './cloud.ts';
+import { connect } from './controlplane.ts';
 import { destroyCluster } from './destroy.ts';
+import { serveNames } from './dns.ts';
+import { runningProcess } from './processes.ts';
 import { type ClusterState, readState, reasonToEnd } from './state.ts';
 
 const [directory = '', createdAt = ''] = process.argv.slice(2);
@@ -20,6 +24,7 @@ function whyEnd(state: ClusterState): string | undefined {
 }
 
 const stop = new AbortController();
+let isServing = false;
 let cloud: Promise<void> | undefined;
 for (;;) {
   const state = current();
@@ -30,6 +35,14 @@ for (;;) {
     stop.abort();
     await destroyCluster(state, (now) => whyEnd(now) !== undefined);
     break;
+  }
+  if (
+    !isServing &&
+    (state.systemNode || state.karpenter) &&
+    runningProcess(directory, 'kube-scheduler') !== undefined
+  ) {
+    isServing = true;
+    serveNames(connect(state), addressesOf(state.id).bridgeAddress, stop.signal);
   }
   if (state.ready && state.karpenter) cloud ??= playCloud(state, stop.signal);
   await sleep(500);

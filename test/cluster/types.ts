@@ -88,7 +88,10 @@ export interface Cluster {
   readonly faults: NodeFaults;
   nodes(): Promise<readonly ClusterNode[]>;
   /** Runs kubectl as administrator; rejects with KubectlFailed when it ends with a code other than 0. Returns its standard output. */
-  kubectl(args: readonly string[], options?: { readonly input?: string; readonly timeoutMs?: number }): Promise<string>;
+  kubectl(
+    args: readonly string[],
+    options?: { readonly input?: string; readonly timeoutMs?: number },
+  ): Promise<string>;
   /** Environment for a child process: KUBECONFIG, AWS_*, and PATH with kubectl and helm in front. */
   environment(): Record<string, string>;
   /** Takes everything down. Calling it twice is harmless. */
