@@ -6,14 +6,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const root = '/sys/fs/cgroup';
 const isUnified = existsSync(join(root, 'cgroup.controllers'));
 
+/** Mount points of cgroup file systems of one type. */
+function mountsOf(type: 'cgroup' | 'cgroup2'): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => ({ path: line.split(' ')[4] ?? '', type: line.split(' - ')[1]?.split(' ')[0] }))
+    .filter((mount) => mount.type === type && mount.path.startsWith(root))
+    .map(({ path }) => path);
+}
+
 /** Every hierarchy that has to know a node's cgroup: one with cgroup v2, one per controller with v1. */
-const hierarchies: readonly string[] = isUnified
-  ? [root]
-  : readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .map((line) => ({ path: line.split(' ')[4] ?? '', type: line.split(' - ')[1]?.split(' ')[0] }))
-      .filter(({ path, type }) => type === 'cgroup' && path.startsWith(`${root}/`))
-      .map(({ path }) => path);
+const hierarchies: readonly string[] = isUnified ? [root] : mountsOf('cgroup');
+
+/** On a machine with both versions the container runtime makes its cgroups in the v2 tree as well. */
+const everywhere: readonly string[] = [...new Set([...hierarchies, ...mountsOf('cgroup2')])];
 
 /** The hierarchy whose membership says which processes belong to a cluster. */
 const tracking = hierarchies.find((path) => path.endsWith('/pids')) ?? hierarchies[0] ?? root;
@@ -93,7 +99,7 @@ export async function killCgroup(
 
 /** Removes a cgroup without processes from every hierarchy. */
 export async function removeCgroup(path: string): Promise<void> {
-  for (const hierarchy of hierarchies) {
+  for (const hierarchy of everywhere) {
     for (const folder of foldersBelow(join(hierarchy, path))) {
       for (let attempt = 0; attempt < 40 && existsSync(folder); attempt++) {
         // The kernel lets go of a dead process's cgroup a moment later.

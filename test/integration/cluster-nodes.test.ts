@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startCluster } from '../cluster/cluster.ts';
+import { provideStubImage } from '../cluster/stubimage.ts';
+import type { Cluster } from '../cluster/types.ts';
+
+let cluster: Cluster;
+let image: string;
+
+beforeAll(async () => {
+  const stub = await provideStubImage((line) => console.error(line));
+  image = stub.reference;
+  cluster = await startCluster({
+    name: `nodes-${process.pid}`,
+    images: [stub.archive],
+    nodeMonitorGraceSeconds: 8,
+    deadNodeSeconds: 6,
+    progress: (line) => console.error(line),
+  });
+}, 1_800_000);
+
+afterAll(() => cluster?.stop());
+
+/** A Job whose pod goes to the scaling pool. */
+async function submitJob(name: string, script: string): Promise<void> {
+  const job = {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name },
+    spec: {
+      backoffLimit: 0,
+      template: {
+        spec: {
+          restartPolicy: 'Never',
+          nodeSelector: { 'ebbflow.dev/pool': 'burst' },
+          tolerations: [{ key: 'ebbflow.dev/pool', operator: 'Exists', effect: 'NoSchedule' }],
+          terminationGracePeriodSeconds: 0,
+          containers: [
+            {
+              name: 'main',
+              image,
+              command: ['sh', '-c', script],
+              // Two of them do not fit on one node, so every Job here has a node of its own.
+              resources: { requests: { cpu: '600m', memory: '64Mi' } },
+            },
+          ],
+        },
+      },
+    },
+  };
+  await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(job) });
+}
+
+const read = async (args: string[]): Promise<string> => (await cluster.kubectl(args)).trim();
+
+/** Name of the node that a Job's pod has been put on. */
+async function nodeOf(job: string): Promise<string> {
+  await cluster.kubectl(['wait', 'pod', '-l', `job-name=${job}`, '--for=condition=Ready', '--timeout=50s']);
+  return read(['get', 'pod', '-l', `job-name=${job}`, '-o', 'jsonpath={.items[0].spec.nodeName}']);
+}
+
+async function until(question: string, ask: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+  for (const end = performance.now() + timeoutMs; !(await ask()); ) {
+    if (performance.now() > end) throw new Error(`not within ${timeoutMs / 1000} s: ${question}`);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+const workerObjects = (): Promise<string> =>
+  read(['get', 'nodes,nodeclaims', '-l', 'karpenter.sh/nodepool', '-o', 'name']);
+
+describe('a pool that is empty', { timeout: 240_000 }, () => {
+  it('grows for a pending Job, runs it on a real kubelet, and is empty again', async () => {
+    expect(await workerObjects()).toBe('');
+    await submitJob('hello', 'echo "hello from a real container, user $(id -u)"');
+    await cluster.kubectl(['wait', 'job/hello', '--for=condition=Complete', '--timeout=55s']);
+    expect(await read(['logs', 'job/hello'])).toBe('hello from a real container, user 65532');
+    const machines = await cluster.nodes();
+    expect(machines.map(({ role, state }) => [role, state])).toContainEqual(['worker', 'running']);
+    await until('the node is gone', async () => (await workerObjects()) === '', 150_000);
+    await until(
+      'its machine is gone',
+      async () => (await cluster.nodes()).every(({ role }) => role === 'system'),
+      10_000,
+    );
+  });
+
+  it('resolves Services in pods, and reaches the store and the API server from them', async () => {
+    const script = [
+      'set -e',
+      'getent hosts kubernetes.default.svc.cluster.local',
+      'exec 3<>/dev/tcp/kubernetes.default/443 && echo api',
+      `exec 4<>/dev/tcp/${new URL(cluster.s3.endpoint).host.replace(':', '/')} && echo store`,
+    ].join('; ');
+    await submitJob('reach', `bash -c '${script}'`);
+    await cluster.kubectl(['wait', 'job/reach', '--for=condition=Complete', '--timeout=55s']);
+    expect((await read(['logs', 'job/reach'])).split('\n').slice(1)).toEqual(['api', 'store']);
+  });
+});
+
+describe('nodes that break', { timeout: 240_000 }, () => {
+  it('takes a Node away when everything on it died without a word', async () => {
+    await submitJob('doomed', 'sleep 600');
+    const node = await nodeOf('doomed');
+    await cluster.faults.killNode(node);
+    await cluster.kubectl(['wait', 'node', node, '--for=condition=Ready=Unknown', '--timeout=30s']);
+    await until('its Node is gone', async () => !(await workerObjects()).includes(node), 60_000);
+    await until(
+      'its machine is gone',
+      async () => (await cluster.nodes()).every(({ name }) => name !== node),
+      10_000,
+    );
+    expect(await workerObjects()).not.toContain(node);
+    await cluster.kubectl(['delete', 'job', 'doomed', '--wait=false']);
+  });
+
+  it('keeps containers running through the death of kubelet and containerd', async () => {
+    await submitJob('tough', 'echo one; sleep 6; echo two');
+    const node = await nodeOf('tough');
+    await cluster.faults.killKubelet(node);
+    await cluster.faults.killContainerd(node, { withShims: false });
+    await until(
+      'the machine counts as dead',
+      async () => (await cluster.nodes()).some(({ name, state }) => name === node && state === 'dead'),
+      5000,
+    );
+    await cluster.faults.startContainerd(node);
+    await cluster.faults.startKubelet(node);
+    await cluster.kubectl(['wait', 'job/tough', '--for=condition=Complete', '--timeout=55s']);
+    expect(await read(['logs', 'job/tough'])).toBe('one\ntwo');
+  });
+
+  it('kills the containers too when containerd dies with its shims', async () => {
+    await submitJob('frail', 'sleep 600');
+    const node = await nodeOf('frail');
+    await cluster.faults.killContainerd(node, { withShims: true });
+    await cluster.faults.startContainerd(node);
+    await cluster.kubectl(['wait', 'job/frail', '--for=condition=Failed', '--timeout=55s']);
+    expect(await read(['get', 'job', 'frail', '-o', 'jsonpath={.status.failed}'])).toBe('1');
+  });
+
+  it('lets the harness be a cloud that never delivers', async () => {
+    await cluster.faults.setCloud({ neverRegister: true });
+    try {
+      await submitJob('waiting', 'true');
+      await until(
+        'there is a Node without a kubelet',
+        async () => (await workerObjects()).includes('node/'),
+        30_000,
+      );
+      const machines = new Set((await cluster.nodes()).map(({ name }) => `node/${name}`));
+      const objects = (await workerObjects()).split('\n').filter((name) => name.startsWith('node/'));
+      expect(objects.some((name) => !machines.has(name))).toBe(true);
+      expect(await read(['get', 'job', 'waiting', '-o', 'jsonpath={.status.succeeded}'])).toBe('');
+    } finally {
+      await cluster.faults.setCloud({});
+    }
+  });
+});
