@@ -22,7 +22,7 @@ export interface EventRecord {
 }
 
 export interface EventRecorderOptions {
-  client: KubeClient;
+  client: Pick<KubeClient, 'create'>;
   /** Domain-qualified, such as `example.dev/operator`. */
   reportingController: string;
   /** Unique per process. */

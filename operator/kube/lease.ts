@@ -8,7 +8,7 @@ import { leases } from './resource.ts';
 import type { Lease } from './types.ts';
 
 export interface LeaderElectorOptions {
-  client: KubeClient;
+  client: Pick<KubeClient, 'get' | 'create' | 'update'>;
   namespace: string;
   /** Name of the Lease. */
   name: string;
@@ -157,7 +157,7 @@ export class LeaderElector {
   }
 
   /** One try to take or keep the Lease. True: it is ours now. False: somebody else was or came first. */
-  async #tryOnce(deadlineMs: number, signal: AbortSignal): Promise<boolean> {
+  async #tryOnce(deadlineMs: number, signal: AbortSignal, isSecond = false): Promise<boolean> {
     const { client, namespace, name, identity } = this.#options;
     const call = { deadlineMs, signal };
     let current: Lease | undefined = this.#leading ? this.#seen : undefined;
@@ -187,9 +187,10 @@ export class LeaderElector {
       return true;
     } catch (error) {
       if (!isConflict(error) && !isAlreadyExists(error) && !isNotFound(error)) throw error;
-      // Look again at what is there: it may be our own write whose answer was lost.
+      // Look again at what is there: it may be our own write whose answer was lost, and then it is still our turn.
       await this.#look(deadlineMs, signal);
-      return false;
+      const isOurs = this.#seen?.spec?.holderIdentity === identity;
+      return isOurs && !isSecond ? this.#tryOnce(deadlineMs, signal, true) : false;
     }
   }
 

@@ -9,7 +9,7 @@ import type { Store } from './store.ts';
 import type { KubeList, KubeObject, WatchEvent } from './types.ts';
 
 export interface ReflectorOptions<T extends KubeObject> {
-  client: KubeClient;
+  client: Pick<KubeClient, 'list' | 'watch'>;
   resource: Resource<T>;
   store: Store<T>;
   /** Absent: all namespaces. */
