@@ -3,6 +3,7 @@ import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
 import { rename } from '../contract/rename.ts';
 import type { S3Client } from '../s3/client.ts';
 import type { ListedObject } from '../s3/listing.ts';
+import { headObject } from '../s3/objects.ts';
 import { probeCapabilities, probeSameStore, type Capabilities } from '../s3/probe.ts';
 import { findClashes, joinExisting, type DraftRow } from './clashes.ts';
 import type { CopyJob, Place } from './job.ts';
@@ -98,11 +99,34 @@ async function draftRows(job: CopyJob, sides: Sides, signal: AbortSignal): Promi
       }
     }
   });
+  await atStore(job, sides, 'source', () => refuseUnlistable(job, sides, drafts, problems, signal));
   if (unmatched.count > 0 && job.onUnmatched === 'Fail') {
     problems.add(describeUnmatched(unmatched, listed, job.source));
   }
   problems.refuse();
   return { drafts, listed, unmatched: job.onUnmatched === 'Copy' ? 0 : unmatched.count };
+}
+
+/**
+ * A store that ignores encoding-type writes U+FFFD for characters that XML cannot carry. Such a key is looked up,
+ * because it may really hold that character.
+ */
+async function refuseUnlistable(
+  job: CopyJob,
+  sides: Sides,
+  drafts: readonly DraftRow[],
+  problems: PlanProblems,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { source: key } of drafts) {
+    if (!key.includes('\uFFFD')) continue;
+    const head = await headObject(sides.source, { bucket: job.source.bucket, key }, signal);
+    if (head !== undefined) continue;
+    problems.add(
+      `the store lists ${nameKey(key)} but does not have it: the key holds a character that its listing cannot carry; ` +
+        'rename or delete this object',
+    );
+  }
 }
 
 function describeUnmatched(

@@ -95,6 +95,7 @@ export function explainStoreError(error: unknown, role: StoreRole): unknown {
         `bucket ${role.bucket} does not exist in ${where}: create it or correct copy.${role.field}.bucket`,
       );
     case 'InvalidAccessKeyId':
+    case 'XAdminUserNotFound': // versitygw's word for it
       return refuse(
         `${where} does not know the access key: correct AWS_ACCESS_KEY_ID in the store's Secret (${error.operation})`,
       );

@@ -75,6 +75,7 @@ const fatalCodes = new Set([
   'Redirect',
   'RequestTimeTooSkewed',
   'SignatureDoesNotMatch',
+  'XAdminUserNotFound',
 ]);
 /** Final even when they come inside a 200. */
 const permanentCodes = new Set([
