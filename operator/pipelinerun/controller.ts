@@ -32,7 +32,7 @@ export interface RunControllerOptions {
   client: KubeClient;
   clock: Clock;
   log: Logger;
-  recorder: EventRecorder;
+  recorder: Pick<EventRecorder, 'record'>;
   results: Results;
   podSettings: PodSettings;
   metrics: { kube: KubeMetrics; runs: RunMetrics };

@@ -21,8 +21,8 @@ export interface ObserveDeps {
   pods: Store<Pod>;
   nodes: Store<Node>;
   facts: WorkerFacts;
-  pending: PendingWatcher;
-  ledger: NodeLedger;
+  pending: Pick<PendingWatcher, 'latest' | 'sync'>;
+  ledger: Pick<NodeLedger, 'begin' | 'figures'>;
   nodeLostSeconds: number;
 }
 
@@ -65,7 +65,7 @@ function lossOf(pod: DeepReadonly<Pod>, { nodes, nodeLostSeconds }: ObserveDeps)
   return nodeLossTime({ node, pod, nodeLostSeconds, nodesSynced: nodes.hasSynced });
 }
 
-function figuresOf(ledger: NodeLedger, uid: string): Observed['nodes'] {
+function figuresOf(ledger: ObserveDeps['ledger'], uid: string): Observed['nodes'] {
   const { launched, nodeSeconds } = ledger.figures(uid);
   return { launched, nodeSeconds: Math.round(nodeSeconds) };
 }
@@ -75,7 +75,7 @@ function waitingOf(
   run: PipelineRun,
   jobs: readonly DeepReadonly<Job>[],
   pods: readonly DeepReadonly<Pod>[],
-  pending: PendingWatcher,
+  pending: ObserveDeps['pending'],
 ): ReadonlyMap<string, Waiting> {
   const found = new Map<string, Waiting>();
   for (const { name } of run.spec.stages) {

@@ -28,7 +28,7 @@ export interface RunDeps extends ObserveDeps {
   client: KubeClient;
   clock: Clock;
   gate: ConsistencyGate;
-  recorder: EventRecorder;
+  recorder: Pick<EventRecorder, 'record'>;
   results: Pick<Results, 'commit' | 'findRecord'>;
   metrics: RunMetrics;
   writer: StatusWriter;
