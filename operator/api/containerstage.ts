@@ -2,13 +2,13 @@
 import { z } from 'zod';
 import type { Immutable } from './immutable.ts';
 import { dnsLabel, envVar, formed } from './common.ts';
-import { distinctPaths, inputOrigin, inputStageAlone, rules } from './rules.ts';
+import { distinctPaths, freePaths, inputOrigin, inputStageAlone, rules } from './rules.ts';
 import { locationFields } from './stores.ts';
 
 const path = formed(
   255,
-  /^(\/[^/:\x00]+)+\/?$/,
-  'must be an absolute path inside the container, not the root, and without a colon',
+  /^(\/[A-Za-z0-9._@%+=~,-]+)+\/?$/,
+  'must be an absolute path inside the container, not the root: /, letters, digits and . _ @ % + = ~ , -',
 );
 
 const outputPrefix = formed(
@@ -65,11 +65,11 @@ const fields = {
 
 export const trainStage = z
   .object(fields)
-  .meta(rules(distinctPaths))
+  .meta(rules(distinctPaths, freePaths))
   .describe('Trains a model: a command of your image with inputs and outputs, workers as one gang.');
 export const containerStage = z
   .object(fields)
-  .meta(rules(distinctPaths))
+  .meta(rules(distinctPaths, freePaths))
   .describe('Runs any command of any image with inputs and outputs.');
 
 export type TrainStage = Immutable<z.infer<typeof trainStage>>;

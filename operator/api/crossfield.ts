@@ -76,6 +76,11 @@ function checkContainer(
   stage.env?.forEach((variable, i) => checkVariable(variable, `${at}.env[${i}]`, check));
   const paths = [...(stage.inputs ?? []), ...(stage.outputs ?? [])].map((mount) => mount.path);
   check(new Set(paths).size !== paths.length, at, rule.distinctPaths);
+  check(
+    paths.some((path) => rule.RESERVED_REGEXP.test(path)),
+    at,
+    rule.freePaths,
+  );
 }
 
 function checkVariable(variable: EnvVar, at: string, check: Check): void {

@@ -101,6 +101,14 @@ export const distinctPaths: Rule = {
   message: 'every input and output needs its own path: change one of the two that are equal',
 };
 
+const RESERVED = '^/(ebbflow|proc|sys|dev)(/|$)';
+export const RESERVED_REGEXP = new RegExp(RESERVED);
+
+export const freePaths: Rule = {
+  rule: `(${PATHS.inputs} + ${PATHS.outputs}).all(p, !p.matches('${RESERVED}'))`,
+  message: 'paths under /ebbflow, /proc, /sys and /dev are taken: choose another path',
+};
+
 export const envOrigin: Rule = {
   rule: '!has(self.value) || !has(self.valueFrom)',
   message: 'set value or valueFrom, not both',

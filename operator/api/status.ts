@@ -59,11 +59,20 @@ export const stageStatus = z.object({
     .optional()
     .describe('UID of the pod whose outputs were admitted; there is never a second one.'),
   workers: z
-    .object({ wanted: count, active: count, succeeded: count, failed: count })
+    .object({
+      wanted: count.describe('Workers that the stage wants.'),
+      active: count.describe('Workers whose pods exist and have not ended.'),
+      succeeded: count.describe('Workers that ended well.'),
+      failed: count.describe('Pods that ended without success; a worker may have several.'),
+    })
     .optional()
     .describe('Numbers of workers.'),
   progress: z
-    .object({ done: z.number().min(0), total: z.number().min(0), unit: z.string().max(32) })
+    .object({
+      done: z.number().min(0).describe('Units that are done.'),
+      total: z.number().min(0).describe('Units in all; 0 while it is not known.'),
+      unit: z.string().max(32).describe('What is counted, such as objects.'),
+    })
     .optional()
     .describe('How far the stage is.'),
   logs: z
@@ -84,9 +93,9 @@ export const pipelineRunStatus = z.object({
   completionTime: time.optional().describe('When the run became terminal.'),
   outcome: z
     .object({
-      result: z.enum(['Succeeded', 'Failed', 'Canceled']),
+      result: z.enum(['Succeeded', 'Failed', 'Canceled']).describe('How the run ended.'),
       reason,
-      time,
+      time: time.describe('When it was decided.'),
       message: message.optional(),
     })
     .optional()
@@ -95,12 +104,14 @@ export const pipelineRunStatus = z.object({
     .array(condition)
     .max(8)
     .optional()
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] }),
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+    .describe('What is known about the run: Succeeded, LogsStored and ResourcesDeleted.'),
   stages: z
     .array(stageStatus)
     .max(100)
     .optional()
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }),
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+    .describe('Where each stage stands, in the order of the spec.'),
   summary: z
     .object({
       stages: z.string().max(16).describe('Finished and all stages, such as 1/3.'),
@@ -116,7 +127,10 @@ export const pipelineRunStatus = z.object({
     .optional()
     .describe('Figures up to the commit; the final ones are in nodes.json.'),
   results: z
-    .object({ uid: z.string().max(36), location: z.string().max(1024) })
+    .object({
+      uid: z.string().max(36).describe('UID of the run: its name in the results store.'),
+      location: z.string().max(1024).describe('URL of the directory in the results store.'),
+    })
     .optional()
     .describe('Where the record and the logs are.'),
 });
