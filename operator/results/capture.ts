@@ -1,0 +1,145 @@
+/** Log capture of all workers: one PodCapture per pod, shared bounds, and the waiting for the end. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChunkEntry, LogIndex } from '../../workers/contract/manifests.ts';
+import type { PodLogOptions } from '../kube/client.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { Logger } from '../kube/logger.ts';
+import type { DeepReadonly, Pod } from '../kube/types.ts';
+import { ChunkSink } from './chunksink.ts';
+import { Limiter } from './limiter.ts';
+import { READER_TIMING, type ReaderTiming } from './logreader.ts';
+import { PodCapture, type PodCaptureDeps } from './podcapture.ts';
+import type { SecretPattern } from './redact.ts';
+import type { AttemptRef, LogCapture, ResultsStore } from './types.ts';
+
+export interface CaptureOptions {
+  store: ResultsStore;
+  cluster: string;
+  /** pods/log of the API server. */
+  readLog: (options: PodLogOptions) => AsyncIterable<Uint8Array>;
+  clock: Clock;
+  logger: Logger;
+  patterns?: readonly SecretPattern[];
+  timing?: Partial<ReaderTiming>;
+  /** Streams followed at once, reads after the end at once, uploads at once, bytes held in memory in all. */
+  limits?: Partial<{ following: number; finishing: number; uploads: number; bytes: number }>;
+  onChunk?(entry: ChunkEntry): void;
+}
+
+/** Runs whose capture is over and forgotten; late news of their pods must not start it again. */
+const REMEMBERED_RUNS = 10_000;
+
+export class PodsLogCapture implements LogCapture {
+  readonly #deps: PodCaptureDeps;
+  readonly #pods = new Map<string, PodCapture>();
+  readonly #over = new Set<string>();
+  readonly #listeners: ((runUID: string) => void)[] = [];
+  #stopped = false;
+
+  constructor(options: CaptureOptions) {
+    const limits = {
+      following: 1000,
+      finishing: 32,
+      uploads: 16,
+      bytes: 64 * 1024 * 1024,
+      ...options.limits,
+    };
+    const { store, cluster, readLog, clock, logger } = options;
+    this.#deps = {
+      store,
+      cluster,
+      readLog,
+      clock,
+      logger,
+      patterns: options.patterns,
+      timing: { ...READER_TIMING, ...options.timing },
+      sink: new ChunkSink(store, limits),
+      following: new Limiter(limits.following),
+      finishing: new Limiter(limits.finishing),
+      onChunk: (entry) => options.onChunk?.(entry),
+      onSettled: (runUID) => this.#tell(runUID),
+    };
+  }
+
+  observe(attempt: AttemptRef, pod: DeepReadonly<Pod>): void {
+    if (this.#stopped || this.#over.has(attempt.runUID)) return;
+    let capture = this.#pods.get(attempt.podUID);
+    if (capture === undefined) {
+      capture = new PodCapture(attempt, this.#deps);
+      this.#pods.set(attempt.podUID, capture);
+    }
+    capture.observe(attempt, pod);
+  }
+
+  observeGone(podUID: string): void {
+    this.#pods.get(podUID)?.observeGone();
+  }
+
+  settled(podUID: string): boolean {
+    return this.#pods.get(podUID)?.settled ?? false;
+  }
+
+  onSettled(listener: (runUID: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** The pod as it was last seen; undefined when this process never saw it. */
+  lastSeen(podUID: string): DeepReadonly<Pod> | undefined {
+    return this.#pods.get(podUID)?.pod;
+  }
+
+  /** The index of a log that is being captured; undefined for others, whose index is in the bucket. */
+  liveIndex(podUID: string): LogIndex | undefined {
+    return this.#pods.get(podUID)?.index();
+  }
+
+  /** Workers of a run whose logs are being captured. */
+  attemptsOf(runUID: string): AttemptRef[] {
+    return [...this.#pods.values()]
+      .map(({ attempt }) => attempt)
+      .filter((attempt) => attempt.runUID === runUID);
+  }
+
+  /**
+   * Waits until a pod's log is settled, or does not go forward for `idleMs`, or `maxMs` are over; then closes it.
+   * Undefined for a pod that is not captured here. @throws ResultsError
+   */
+  async finish(
+    podUID: string,
+    bounds: { idleMs: number; maxMs: number },
+    signal: AbortSignal,
+  ): Promise<LogIndex | undefined> {
+    const capture = this.#pods.get(podUID);
+    if (capture === undefined) return undefined;
+    const { clock } = this.#deps;
+    const start = clock.monotonicMs();
+    while (!capture.settled) {
+      const now = clock.monotonicMs();
+      const idle = now - Math.max(start, capture.progressAt);
+      if (idle > bounds.idleMs || now - start > bounds.maxMs)
+        return capture.close('CaptureUnfinished: the log could not be read to its end in time', signal);
+      await sleep(20, undefined, { signal });
+    }
+    return capture.index();
+  }
+
+  /** The run is committed: what is known about its logs is in the bucket. */
+  async forget(runUID: string): Promise<void> {
+    this.#over.add(runUID);
+    const [oldest] = this.#over;
+    if (this.#over.size > REMEMBERED_RUNS && oldest !== undefined) this.#over.delete(oldest);
+    const captures = [...this.#pods].filter(([, { attempt }]) => attempt.runUID === runUID);
+    for (const [podUID] of captures) this.#pods.delete(podUID);
+    await Promise.all(captures.map(([, capture]) => capture.stop()));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([...this.#pods.values()].map((capture) => capture.stop()));
+    this.#pods.clear();
+  }
+
+  #tell(runUID: string): void {
+    for (const listener of this.#listeners) listener(runUID);
+  }
+}

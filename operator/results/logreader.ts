@@ -1,0 +1,232 @@
+/**
+ * Reads the log of one container to its end: follows while it runs, starts again where a stream broke, and reads once
+ * more after the end, because a stream that was followed may stop early without saying so.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PodLogOptions } from '../kube/client.ts';
+import type { Logger } from '../kube/logger.ts';
+import type { ContainerLog } from './containerlog.ts';
+import type { Limiter } from './limiter.ts';
+import { type LinePiece, LineSplitter } from './lines.ts';
+
+/** `terminated`: the container ended and the pod is there; `gone`: the pod is not. */
+export type ContainerState = 'running' | 'terminated' | 'gone';
+
+export interface LogReaderOptions {
+  target: Pick<PodLogOptions, 'namespace' | 'pod' | 'container'>;
+  readLog: (options: PodLogOptions) => AsyncIterable<Uint8Array>;
+  log: ContainerLog;
+  /** Bounds the streams that are followed, and the reads after the end. */
+  following: Limiter;
+  finishing: Limiter;
+  logger: Logger;
+  /** Times in milliseconds; tests shorten them. */
+  timing: ReaderTiming;
+  signal: AbortSignal;
+}
+
+export interface ReaderTiming {
+  /** A silent stream of a running container is opened again after this. */
+  idleMs: number;
+  /** How long a stream may stay silent once its container has ended. */
+  lingerMs: number;
+  /** First and longest wait after a failure. */
+  minDelayMs: number;
+  maxDelayMs: number;
+}
+
+export const READER_TIMING: ReaderTiming = {
+  idleMs: 60_000,
+  lingerMs: 2000,
+  minDelayMs: 100,
+  maxDelayMs: 5000,
+};
+
+/** Failed reads in a row after which the log of an ended container is given up. */
+const MAX_FAILURES = 12;
+
+/** How the reading ended: whole, or with a part missing and the reason. */
+export type ReadResult = { complete: true } | { complete: false; reason: string };
+
+class NotALogError extends Error {
+  readonly code = 'NotALog';
+}
+
+class StreamCut extends Error {
+  readonly code = 'StreamCut';
+}
+
+export class LogReader {
+  readonly #options: LogReaderOptions;
+  #state: ContainerState = 'running';
+  /** A container that was seen to end before its pod went. */
+  #ended = false;
+  /** Ends the wait or the stream that the new state makes pointless. */
+  #changed = new AbortController();
+  #lastByte = performance.now();
+  /** The store is slow, not the stream. */
+  #blocked = false;
+
+  constructor(options: LogReaderOptions) {
+    this.#options = options;
+  }
+
+  note(state: ContainerState): void {
+    if (state === this.#state || this.#state === 'gone' || state === 'running') return;
+    if (state === 'terminated') this.#ended = true;
+    this.#state = state;
+    this.#lastByte = performance.now();
+    this.#changed.abort();
+    this.#changed = new AbortController();
+  }
+
+  /** @throws ForeignChunkError, or the signal's reason. */
+  async run(): Promise<ReadResult> {
+    const { signal, timing } = this.#options;
+    let failures = 0;
+    /** Streams in a row that ended without a fault while the container was said to run. */
+    let early = 0;
+    let wholeStream = false;
+    for (;;) {
+      signal.throwIfAborted();
+      const state = this.#state;
+      try {
+        await this.#read(state);
+        failures = 0;
+        early += 1;
+        wholeStream = true;
+        if (state === 'terminated') return { complete: true };
+      } catch (error) {
+        if (signal.aborted || isForeign(error)) throw error;
+        if (!(error instanceof StreamCut)) {
+          failures += 1;
+          wholeStream = false;
+          this.#options.logger.debug(
+            { ...this.#options.target, failures, reason: sentence(error) },
+            'reading a log failed',
+          );
+        }
+        if (state === 'terminated' && failures >= MAX_FAILURES)
+          return { complete: false, reason: `${codeOf(error)}: ${sentence(error)}` };
+      }
+      if (this.#state === 'gone') {
+        await this.#options.log.flush();
+        if (wholeStream && this.#ended) return { complete: true };
+        return { complete: false, reason: 'PodGone: the pod was removed before its log was read to the end' };
+      }
+      if (this.#state === state)
+        await this.#wait(
+          Math.min(timing.maxDelayMs, timing.minDelayMs * 2 ** Math.min(Math.max(failures, early - 1), 8)),
+        );
+    }
+  }
+
+  async #wait(ms: number): Promise<void> {
+    const { signal } = this.#options;
+    await sleep(ms * (0.5 + Math.random() / 2), undefined, {
+      signal: AbortSignal.any([signal, this.#changed.signal]),
+    }).catch(() => signal.throwIfAborted());
+  }
+
+  async #read(state: ContainerState): Promise<void> {
+    if (state === 'gone') throw new StreamCut('the pod is gone');
+    const { signal, following, finishing } = this.#options;
+    const follow = state === 'running';
+    const wait = follow ? AbortSignal.any([signal, this.#changed.signal]) : signal;
+    let release: () => void;
+    try {
+      release = await (follow ? following : finishing).acquire(wait);
+    } catch (error) {
+      throw signal.aborted ? error : new StreamCut('the container has ended', { cause: error });
+    }
+    const stream = new AbortController();
+    const watchdog = setInterval(() => this.#watch(stream), 100);
+    try {
+      await this.#consume(follow, AbortSignal.any([signal, stream.signal]));
+    } catch (error) {
+      throw stream.signal.aborted && !signal.aborted ? stream.signal.reason : error;
+    } finally {
+      clearInterval(watchdog);
+      release();
+    }
+  }
+
+  #watch(stream: AbortController): void {
+    if (this.#blocked) return;
+    const { idleMs, lingerMs } = this.#options.timing;
+    const limit = this.#state === 'running' ? idleMs : lingerMs;
+    if (performance.now() - this.#lastByte > limit) stream.abort(new StreamCut('the stream is silent'));
+  }
+
+  async #consume(follow: boolean, signal: AbortSignal): Promise<void> {
+    const { readLog, target, log } = this.#options;
+    const sinceTime = log.restart();
+    const splitter = new LineSplitter();
+    const strays = new Strays(sinceTime !== undefined);
+    this.#lastByte = performance.now();
+    const options = {
+      ...target,
+      follow,
+      timestamps: true,
+      ...(sinceTime === undefined ? {} : { sinceTime }),
+    };
+    for await (const bytes of readLog({ ...options, signal })) {
+      for (const piece of splitter.push(bytes)) {
+        if (isTimed(piece)) {
+          strays.passed();
+          log.add(piece);
+        } else strays.note(piece.text);
+      }
+      this.#blocked = true;
+      await log.makeRoom().finally(() => {
+        this.#blocked = false;
+      });
+      this.#lastByte = performance.now();
+    }
+    // Only the end of the log has an unfinished line; the end of a stream that was followed may be any place.
+    const rest = splitter.end();
+    if (rest !== undefined && !isTimed(rest)) strays.note(rest.text);
+    if (strays.last !== undefined) throw new NotALogError(strays.last);
+    if (follow) return;
+    if (rest !== undefined && isTimed(rest)) log.addUnfinished(rest);
+    this.#blocked = true;
+    await log.flush().finally(() => {
+      this.#blocked = false;
+    });
+  }
+}
+
+/** Lines without a time: a sentence about the log. After a restart the first may be the rest of a line that is known. */
+class Strays {
+  #forgive: boolean;
+  last: string | undefined;
+
+  constructor(restarted: boolean) {
+    this.#forgive = restarted;
+  }
+
+  note(text: string): void {
+    this.last = text.slice(0, 200).replace(/[^ -~]/g, '?');
+  }
+
+  passed(): void {
+    if (this.#forgive) this.last = undefined;
+    this.#forgive = false;
+  }
+}
+
+function isTimed(piece: LinePiece): piece is LinePiece & { time: string } {
+  return piece.time !== undefined;
+}
+
+function isForeign(error: unknown): boolean {
+  return codeOf(error) === 'ForeignChunk';
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'Failed';
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message.slice(0, 200) : 'unknown';
+}

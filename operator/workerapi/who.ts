@@ -1,0 +1,123 @@
+/** Pod -> Job of ours -> run and stage. Nothing here comes from the request. */
+import { stageKind } from '../api/defaults.ts';
+import { API_VERSION, KIND, LABEL, MANAGED_BY } from '../api/names.ts';
+import type { PipelineRun } from '../api/types.ts';
+import type { DeepReadonly, Job, KubeObject, OwnerReference, Pod } from '../kube/types.ts';
+import { WorkerApiError } from './errors.ts';
+import type { TokenSubject } from './tokens.ts';
+import type { LiveLookup, WorkerApiDeps, WorkerCaller } from './types.ts';
+
+const INDEX = 'batch.kubernetes.io/job-completion-index';
+
+type WhoDeps = Pick<WorkerApiDeps, 'pods' | 'jobs' | 'run' | 'fenced'>;
+
+/** @throws WorkerApiError NotAWorker or Fenced; ReviewUnavailable when the API server does not answer. */
+export async function identifyWorker(
+  subject: TokenSubject,
+  deps: WhoDeps,
+  signal: AbortSignal,
+): Promise<WorkerCaller> {
+  if (deps.fenced(subject.podUID)) throw new WorkerApiError('Fenced');
+  const { namespace } = subject;
+  const pod = await lookUp(
+    deps.pods,
+    namespace,
+    subject.podName,
+    (found) => found.metadata.uid === subject.podUID,
+    signal,
+  );
+  if (pod === undefined) throw new WorkerApiError('NotAWorker');
+  const jobRef = controllerOf(pod);
+  if (jobRef?.kind !== 'Job' || jobRef.apiVersion !== 'batch/v1') throw new WorkerApiError('NotAWorker');
+  const job = await lookUp(
+    deps.jobs,
+    namespace,
+    jobRef.name,
+    (found) => found.metadata.uid === jobRef.uid,
+    signal,
+  );
+  if (job === undefined) throw new WorkerApiError('NotAWorker');
+  return callerOf(pod, job, runOf(job, namespace, deps.run));
+}
+
+/** What the cache does not have, or has in an older life, may be newer than the cache. */
+async function lookUp<T extends KubeObject>(
+  lookup: LiveLookup<T>,
+  namespace: string,
+  name: string,
+  accept: (object: DeepReadonly<T>) => boolean,
+  signal: AbortSignal,
+): Promise<DeepReadonly<T> | T | undefined> {
+  const cached = lookup.cached(namespace, name);
+  if (cached !== undefined && accept(cached)) return cached;
+  let live: T | undefined;
+  try {
+    live = await lookup.fetch(namespace, name, signal);
+  } catch (error) {
+    throw new WorkerApiError('ReviewUnavailable', { cause: error });
+  }
+  if (live === undefined) return undefined;
+  // The compiler cannot see that every T is a DeepReadonly<T>.
+  const seen: unknown = live;
+  return isObject<T>(seen) && accept(seen) ? seen : undefined;
+}
+
+function isObject<T extends KubeObject>(value: unknown): value is DeepReadonly<T> {
+  return typeof value === 'object' && value !== null && 'metadata' in value;
+}
+
+function controllerOf(object: DeepReadonly<KubeObject>): DeepReadonly<OwnerReference> | undefined {
+  return object.metadata.ownerReferences?.find(({ controller }) => controller === true);
+}
+
+/** The run that a Job of ours belongs to: label and owner must both say so, and the run must be ours and there. */
+function runOf(
+  job: DeepReadonly<KubeObject>,
+  namespace: string,
+  find: WorkerApiDeps['run'],
+): DeepReadonly<PipelineRun> {
+  const owner = controllerOf(job);
+  const labels = job.metadata.labels ?? {};
+  const ours =
+    labels[LABEL.managedBy] === MANAGED_BY &&
+    owner?.kind === KIND &&
+    owner.apiVersion === API_VERSION &&
+    labels[LABEL.runUID] === owner.uid;
+  const run = ours ? find(owner.uid) : undefined;
+  if (run === undefined || run.metadata.namespace !== namespace || run.metadata.name !== owner?.name)
+    throw new WorkerApiError('NotAWorker');
+  return run;
+}
+
+function callerOf(
+  pod: DeepReadonly<Pod>,
+  job: DeepReadonly<Job>,
+  run: DeepReadonly<PipelineRun>,
+): WorkerCaller {
+  const stageName = job.metadata.labels?.[LABEL.stage];
+  const stage = run.spec.stages.find(({ name }) => name === stageName);
+  const attempt = wholeNumber(job.metadata.labels?.[LABEL.attempt]);
+  const index = wholeNumber(pod.metadata.annotations?.[INDEX] ?? pod.metadata.labels?.[INDEX]);
+  const { name: podName, uid: podUID } = pod.metadata;
+  if (stage === undefined || attempt === undefined || index === undefined)
+    throw new WorkerApiError('NotAWorker');
+  if (podName === undefined || podUID === undefined) throw new WorkerApiError('NotAWorker');
+  const { nodeName } = pod.spec;
+  return {
+    namespace: run.metadata.namespace,
+    runUID: run.metadata.uid,
+    run: run.metadata.name,
+    stage: stage.name,
+    kind: stageKind(stage),
+    attempt,
+    index,
+    podUID,
+    podName,
+    ...(nodeName === undefined ? {} : { nodeName }),
+    dependsOn: stage.dependsOn ?? [],
+  };
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
