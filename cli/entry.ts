@@ -5,9 +5,11 @@
  */
 const [role, ...args] = process.argv.slice(2);
 switch (role) {
-  case 'operator':
-    await import('../operator/main.ts');
+  case 'operator': {
+    const { main } = await import('../operator/main.ts');
+    await main();
     break;
+  }
   case 'copy':
   case 'fetch':
   case 'agent': {

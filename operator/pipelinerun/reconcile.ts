@@ -15,7 +15,7 @@ import type { PodSettings } from '../stages/settings.ts';
 import type { RunMetrics } from '../telemetry/runsink.ts';
 import { type ApplyDeps, applyActions, StageRefused, StillThere } from './apply.ts';
 import { attemptsOf } from './attempts.ts';
-import { planStored } from './end.ts';
+import { DELETION_COMMIT_MS, planStored } from './end.ts';
 import { observe, type ObserveDeps, pendingKey } from './observe.ts';
 import { planRun } from './plan.ts';
 import { pipelineRuns } from './resource.ts';
@@ -38,8 +38,8 @@ export interface RunDeps extends ObserveDeps {
 
 /** Before anything that still exists is looked for again, in milliseconds. */
 const STILL_THERE_MS = 1_000;
-/** Longest time that one try to store the record may take, in milliseconds. */
-const COMMIT_MS = 60_000;
+/** Longest time that one try to store the record may take, in milliseconds: long logs are read to their end. */
+const COMMIT_MS = 660_000;
 
 export function createReconcile(deps: RunDeps): Reconcile {
   return async (key, log, signal) => {
@@ -169,7 +169,10 @@ async function tryToStore(
   const { commit } = plan;
   const run = { ...observed.run, status: plan.status };
   try {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(COMMIT_MS)]);
+    const deadline = AbortSignal.any([
+      signal,
+      AbortSignal.timeout(run.metadata.deletionTimestamp === undefined ? COMMIT_MS : DELETION_COMMIT_MS),
+    ]);
     const result = await deps.results.commit(
       {
         run,

@@ -72,16 +72,24 @@ export function planStage(given: StageInput): StagePlan {
   return work(input, children, job);
 }
 
-/** Accounts for an attempt that was started right before a crash: its Job is there, the status was never written. */
+/** Accounts for attempts that were started right before a crash: their Jobs are there, the status was never written. */
 function catchUp(prior: StageStatus, { jobs, job }: Children, { pods }: Observed, now: Date): StageStatus {
+  if (!job || isTerminal(prior.state)) return prior;
+  const attempt = attemptOf(job);
+  const known: StageStatus = {
+    ...prior,
+    attempt: prior.attempt ?? attempt,
+    logs: 'PodsLog',
+    startTime: prior.startTime ?? job.metadata.creationTimestamp ?? formatTime(now),
+  };
   const before = jobs.at(-2);
-  if (!job || !before || isTerminal(prior.state) || attemptOf(job) <= (prior.attempt ?? 1)) return prior;
+  if (!before || attempt <= (known.attempt ?? attempt)) return known;
   const its = podsOf(before, pods);
   const failure = attemptFailure(before, its);
-  const { admitted: _released, ...rest } = prior;
+  const { admitted: _released, ...rest } = known;
   return {
     ...rest,
-    attempt: attemptOf(job),
+    attempt,
     failures: (prior.failures ?? 0) + (failure.disruption ? 0 : 1),
     disruptions: (prior.disruptions ?? 0) + (failure.disruption ? 1 : 0),
     activeSeconds:
@@ -248,15 +256,12 @@ function work(input: StageInput, children: Children, job: JobView): StagePlan {
   return {
     status: {
       ...prior,
-      attempt: Math.max(attemptOf(job), prior.attempt ?? 1),
       state: step.state,
       reason: step.reason,
       message: clip(step.message),
       ...(disruptions > 0 ? { disruptions } : {}),
       workers: workersStatus(input, children),
       ...(progress ? { progress } : {}),
-      logs: 'PodsLog',
-      startTime: prior.startTime ?? job.metadata.creationTimestamp ?? formatTime(now),
     },
     actions: release,
     events: [],
