@@ -14,10 +14,11 @@ export type { Problem } from './crossfield.ts';
 export function validateSpec(spec: unknown, name: string): Problem[] {
   const problems: Problem[] =
     name.length > 63 ? [{ path: 'metadata.name', message: nameLength.message }] : [];
-  const parsed = pipelineRunSpec.safeParse(spec, { reportInput: true });
+  const given = withoutNulls(spec);
+  const parsed = pipelineRunSpec.safeParse(given, { reportInput: true });
   if (!parsed.success) return [...problems, ...parsed.error.issues.map(describeIssue)];
   problems.push(
-    ...unknownFields(spec, parsed.data, ['spec']),
+    ...unknownFields(given, parsed.data, ['spec']),
     ...duplicates(parsed.data.stores, 'name', 'spec.stores'),
     ...duplicates(parsed.data.stages, 'name', 'spec.stages'),
     ...parsed.data.stages.flatMap((stage, i) => repeated(stage.dependsOn, `spec.stages[${i}].dependsOn`)),
@@ -30,6 +31,14 @@ export function validateSpec(spec: unknown, name: string): Problem[] {
     problems.push({ path: 'spec.stages', message });
   }
   return problems;
+}
+
+/** Drops members that are null, as the API server does before it looks. Null in a list stays, and is wrong. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isObject(value)) return value;
+  const members = Object.entries(value).filter(([, member]) => member !== null);
+  return Object.fromEntries(members.map(([name, member]) => [name, withoutNulls(member)]));
 }
 
 /** Members that parsing has dropped, because the schema does not know them. */

@@ -39,7 +39,7 @@ const shape: InvalidExample[] = [
   },
   {
     title: 'stages as an object',
-    spec: { stages: { arrange: {} } },
+    spec: { stages: 'arrange' },
     path: 'spec.stages',
     says: 'must be a list',
     serverSays: 'spec.stages in body must be of type array',
@@ -59,11 +59,18 @@ const shape: InvalidExample[] = [
     serverSays: 'unknown field "spec.stages[0].copy.renames"',
   },
   {
-    title: 'null for a member',
-    spec: { ...run(arrange), ttlSecondsAfterFinished: null },
-    path: 'spec.ttlSecondsAfterFinished',
-    says: 'must be a number',
-    serverSays: 'spec.ttlSecondsAfterFinished in body must be of type integer',
+    title: 'null in a list',
+    spec: { ...run(arrange), stages: [arrange, null] },
+    path: 'spec.stages[1]',
+    says: 'must be an object',
+    serverSays: 'spec.stages[1] in body must be of type object',
+  },
+  {
+    title: 'null for a required member',
+    spec: run({ name: 'arrange', copy: { source, destination: null } }),
+    path: 'spec.stages[0].copy.destination',
+    says: 'is required',
+    serverSays: 'spec.stages[0].copy.destination: Required value',
   },
   {
     title: 'suspend as text',

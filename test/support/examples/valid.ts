@@ -146,6 +146,14 @@ export const VALID: readonly ValidExample[] = [
     },
   },
   { title: 'keys are any text', spec: copyWith({ source: { bucket: 'raw', prefix: ' +%?#&=\'"<>{}~ä/' } }) },
+  {
+    title: 'null is the same as left out',
+    spec: {
+      ...run({ ...arrange, workers: null, train: null }),
+      ttlSecondsAfterFinished: null,
+      placement: { nodeSelector: { zone: null } },
+    },
+  },
   { title: 'the longest name', spec: run(arrange), name: `a${'b'.repeat(62)}` },
   {
     title: 'a hundred stages in a chain',
