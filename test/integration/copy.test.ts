@@ -476,7 +476,11 @@ describe('Move', () => {
 
 test('the gateway’s ways are what the code assumes', async () => {
   const { probeCapabilities } = await import('../../workers/s3/probe.ts');
-  const seen = await probeCapabilities(bed.client, { bucket: to, prefix: 'p/' }, patientSignal);
+  const seen = await probeCapabilities(
+    bed.client,
+    { bucket: to, prefix: 'p/', owner: 'test' },
+    patientSignal,
+  );
   expect(seen).toMatchObject({ sourcePinned: true, createOnly: false, aliases: 'Posix' });
   await seed(bed.client, from, [
     ['a+b', 'x'],

@@ -1,16 +1,22 @@
+import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { CopyStage } from '../../operator/api/copystage.ts';
 import { ENV, type WorkerSpec, type WorkerStore } from '../../workers/contract/environment.ts';
 import { workerManifest, type WorkerManifest } from '../../workers/contract/manifests.ts';
+import { parseLedgerRow, type LedgerRow } from '../../workers/contract/ledger.ts';
+import { unpackLines } from '../../workers/copy/frames.ts';
 import { runCopyWorker } from '../../workers/copy/main.ts';
 import { S3Client } from '../../workers/s3/client.ts';
 import { fixedCredentials } from '../../workers/s3/credentials.ts';
 import { deleteObject, getObject, listObjects, putObject } from '../../workers/s3/objects.ts';
 import { startGrants, type GrantServer } from './grants.ts';
 import type { Gateway } from './versitygw.ts';
+
+const childProgram = fileURLToPath(new URL('copychild.ts', import.meta.url));
 
 /** Long enough for anything a test does. */
 export const patientSignal = AbortSignal.timeout(3_600_000);
@@ -99,7 +105,9 @@ export class CopyBed {
   /** `endpoint` is what the worker sees as its store: a proxy in front of the gateway, perhaps. */
   static async create(gateway: Gateway, results: string, endpoint = gateway.endpoint): Promise<CopyBed> {
     const client = clientOf(gateway);
-    const grants = await startGrants(client, { bucket: results, runUID: randomUUID(), stage: 'arrange' });
+    // Plan and ledger go the same way, so that a proxy sees them too.
+    const signer = clientOf(gateway, endpoint);
+    const grants = await startGrants(signer, { bucket: results, runUID: randomUUID(), stage: 'arrange' });
     const folder = await mkdtemp(join(tmpdir(), 'ebbflow-copy-'));
     return new CopyBed(gateway, { client, grants, results, folder, endpoint });
   }
@@ -158,8 +166,8 @@ export class CopyBed {
       terminationLog,
       patience: options.patience ?? 5_000,
       segmentInterval: 200,
+      retry: { attempts: 4, baseDelay: 5, maxDelay: 50 },
     });
-    const { readFile } = await import('node:fs/promises');
     const podUID = env[ENV.podUID] ?? '';
     return {
       code,
@@ -167,6 +175,24 @@ export class CopyBed {
       termination: await readFile(terminationLog, 'utf8'),
       lines,
     };
+  }
+
+  /** Starts a worker as a process of its own, to be killed. */
+  async spawn(copy: CopyStage): Promise<ChildProcess> {
+    const env = { ...(await this.environment(copy)), PATH: process.env['PATH'] };
+    return spawn(process.execPath, [childProgram], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+
+  /** Every row that is in the ledger, whichever pod wrote it. */
+  async ledgerRows(): Promise<LedgerRow[]> {
+    const segments = (await this.resultKeys()).filter((key) => /\/ledger\/\d+\/.*\.zst$/.test(key));
+    const rows: LedgerRow[] = [];
+    for (const key of segments) {
+      const whole = { bucket: this.results, key: this.grants.prefix + key };
+      const frame = await getObject(this.client, whole, patientSignal);
+      if (frame !== undefined) rows.push(...(await unpackLines(frame)).map(parseLedgerRow));
+    }
+    return rows;
   }
 
   /** worker.json of a pod, if it wrote one. */

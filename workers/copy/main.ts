@@ -6,6 +6,7 @@ import { PATHS, readEnvironment, type WorkerEnvironment } from '../contract/envi
 import { EXIT } from '../contract/exitcodes.ts';
 import { workerManifestKey } from '../contract/keys.ts';
 import { formatTermination } from '../contract/termination.ts';
+import type { RetryPolicy } from '../s3/retry.ts';
 import { endOfError, endOfStage, makeManifest, type Ending } from './ending.ts';
 import { resolveJob } from './job.ts';
 import { enableLinearExpressions } from './linear.ts';
@@ -29,6 +30,8 @@ export interface CopyHost {
   /** Milliseconds; shorter in tests. */
   readonly patience?: number;
   readonly segmentInterval?: number;
+  /** How requests to the user's stores are tried again. */
+  readonly retry?: RetryPolicy;
 }
 
 /** Milliseconds after SIGTERM until requests are broken off, and until everything is (the pod's grace is 30 s). */
@@ -86,7 +89,7 @@ async function work(
     enableLinearExpressions();
     const problems = new PlanProblems();
     const job = resolveJob(stage, problems);
-    const sides = await openSides(job, env.spec.stores, host.env);
+    const sides = await openSides(job, env.spec.stores, host.env, host.retry);
     try {
       const { stage: name, index, podUID } = env;
       const onTally = (known: Tally): void => {
@@ -99,6 +102,7 @@ async function work(
           sides,
           results,
           worker: { stage: name, index, podUID },
+          owner: `${env.runUID}-${name}`,
           log,
           onTally,
           segmentInterval: host.segmentInterval,

@@ -16,6 +16,16 @@ export interface Sides {
   readonly destination: S3Client;
 }
 
+/** What a plan is made from. */
+export interface PlanInput {
+  readonly job: CopyJob;
+  readonly sides: Sides;
+  /** What is already known to be wrong with the job. */
+  readonly problems: PlanProblems;
+  /** Names throw-away objects. */
+  readonly owner: string;
+}
+
 /** A whole plan that was proved, before it is written. */
 export interface ProvedPlan {
   readonly rows: readonly PlanRow[];
@@ -36,13 +46,9 @@ const encoder = new TextEncoder();
  * bucket, nothing existing overwritten against the user's word.
  * @throws PlanRefused with all problems (the first ten in words); Unavailable when a store does not answer.
  */
-export async function makePlan(
-  job: CopyJob,
-  sides: Sides,
-  stated: PlanProblems,
-  signal: AbortSignal,
-): Promise<ProvedPlan> {
-  stated.refuse();
+export async function makePlan(input: PlanInput, signal: AbortSignal): Promise<ProvedPlan> {
+  const { job, sides } = input;
+  input.problems.refuse();
   const { drafts, listed, unmatched } = await draftRows(job, sides, signal);
   if (drafts.length === 0) return refuseOrAcceptEmpty(job, listed, unmatched);
   const renamed = drafts.filter((row) => isRenamed(row, job)).length;
@@ -54,7 +60,7 @@ export async function makePlan(
   findClashes(drafts, 'Exact', inOneBucket, certain);
   certain.refuse();
 
-  const { capabilities, oneSpace } = await probe(job, sides, inOneBucket, signal);
+  const { capabilities, oneSpace } = await probe(input, inOneBucket, signal);
   const keyEquivalence = job.keyEquivalence === 'Auto' ? capabilities.aliases : job.keyEquivalence;
   const problems = new PlanProblems();
   const proof = findClashes(drafts, keyEquivalence, oneSpace, problems);
@@ -190,7 +196,11 @@ interface Probed {
   readonly oneSpace: boolean;
 }
 
-async function probe(job: CopyJob, sides: Sides, inOneBucket: boolean, signal: AbortSignal): Promise<Probed> {
+async function probe(
+  { job, sides, owner }: PlanInput,
+  inOneBucket: boolean,
+  signal: AbortSignal,
+): Promise<Probed> {
   if (job.dryRun) {
     const capabilities = {
       sourcePinned: false,
@@ -201,13 +211,13 @@ async function probe(job: CopyJob, sides: Sides, inOneBucket: boolean, signal: A
     return { capabilities, oneSpace: inOneBucket };
   }
   return atStore(job, sides, 'destination', async () => {
-    const capabilities = await probeCapabilities(sides.destination, job.destination, signal);
+    const place = { ...job.destination, owner };
+    const capabilities = await probeCapabilities(sides.destination, place, signal);
     if (inOneBucket || job.mode === 'Copy' || job.source.store === job.destination.store) {
       return { capabilities, oneSpace: inOneBucket };
     }
-    const to = { client: sides.destination, bucket: job.destination.bucket, prefix: job.destination.prefix };
     const from = { client: sides.source, bucket: job.source.bucket };
-    return { capabilities, oneSpace: await probeSameStore(to, from, signal) };
+    return { capabilities, oneSpace: await probeSameStore(sides.destination, place, from, signal) };
   });
 }
 

@@ -6,6 +6,7 @@ import type { CopyResult } from '../contract/manifests.ts';
 import type { CopyJob } from './job.ts';
 import { LedgerWriter, readLedger, writeShardDone, type RecordedRows } from './ledger.ts';
 import { deleteSources } from './move.ts';
+import { sweepProbes } from '../s3/probe.ts';
 import { makePlan, type Sides } from './plan.ts';
 import { readPlanIndex, readShard, writePlan } from './planstore.ts';
 import type { PlanProblems } from './problems.ts';
@@ -22,6 +23,8 @@ export interface StageWork {
   readonly sides: Sides;
   readonly results: ResultsStore;
   readonly worker: { readonly stage: string; readonly index: number; readonly podUID: string };
+  /** Names throw-away objects of this stage, whichever pod makes them. */
+  readonly owner: string;
   readonly log: Logger;
   /** Told once the plan is known, and then kept up to date by the work itself. */
   readonly onTally: (tally: Tally) => void;
@@ -59,7 +62,10 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
   if (index === undefined) {
     // A plan that is not written yet is worth nothing: no reason to finish it when the pod is told to end.
     const planning = AbortSignal.any([signals.stop, signals.abort]);
-    const proved = await makePlan(job, work.sides, work.problems, planning);
+    const proved = await makePlan(
+      { job, sides: work.sides, problems: work.problems, owner: work.owner },
+      planning,
+    );
     index = await writePlan(results, worker.stage, existing, { proved, job }, signals.last);
     existing = await results.list(worker.stage, signals.last);
   }
@@ -68,6 +74,7 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
   log.info({ ...counts, shards: index.shards.length, resumed: found !== undefined }, 'plan');
   const tally = new Tally(job, rows);
   work.onTally(tally);
+  await sweepProbes(work.sides.destination, { ...job.destination, owner: work.owner }, signals.abort);
   if (job.dryRun) return { finished: true, result: tally.result, failures: [] };
   const context = contextOf(work, index);
   let finished = true;

@@ -1,6 +1,7 @@
 import type { WorkerStore } from '../contract/environment.ts';
 import { S3Client } from '../s3/client.ts';
 import { ambientCredentials, mountedCredentials, readCa } from '../s3/credentials.ts';
+import type { RetryPolicy } from '../s3/retry.ts';
 import type { CopyJob } from './job.ts';
 import type { Sides } from './plan.ts';
 import { PlanRefused } from './problems.ts';
@@ -9,6 +10,7 @@ import { PlanRefused } from './problems.ts';
 export async function openStore(
   store: WorkerStore,
   env: Readonly<Record<string, string | undefined>>,
+  retry?: RetryPolicy,
 ): Promise<S3Client> {
   const { endpoint, region, addressing, credentials } = store;
   const mounted = credentials !== undefined;
@@ -16,6 +18,7 @@ export async function openStore(
     endpoint,
     region,
     addressing,
+    retry,
     ca: mounted ? await readCa(credentials) : undefined,
     credentials: mounted ? mountedCredentials(credentials) : ambientCredentials(env),
   });
@@ -26,12 +29,13 @@ export async function openSides(
   job: CopyJob,
   stores: readonly WorkerStore[],
   env: Readonly<Record<string, string | undefined>>,
+  retry?: RetryPolicy,
 ): Promise<Sides> {
   const open = async (name: string, field: string): Promise<S3Client> => {
     const store = stores.find((candidate) => candidate.name === name);
     if (store === undefined)
       throw new PlanRefused(`copy.${field}.store ${JSON.stringify(name)} is not in spec.stores`);
-    return openStore(store, env);
+    return openStore(store, env, retry);
   };
   const source = await open(job.source.store, 'source');
   const oneStore = job.source.store === job.destination.store;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { S3Client } from './client.ts';
 import { copyObject } from './copies.ts';
 import { S3Error } from './errors.ts';
-import { deleteObject, headObject, putObject } from './objects.ts';
+import { deleteObject, headObject, listObjects, putObject } from './objects.ts';
 
 /** What an endpoint was seen to do with throw-away objects. Stores that ignore a condition do so silently. */
 export interface Capabilities {
@@ -18,25 +18,40 @@ export interface Capabilities {
 
 const wrongEtag = '00000000000000000000000000000000';
 
+/** Where throw-away objects go: a bucket, a prefix that may be written to, and who makes them. */
+export interface ProbePlace {
+  readonly bucket: string;
+  readonly prefix: string;
+  /** Names the objects' maker, so that what it leaves behind when it is killed can be found again. */
+  readonly owner: string;
+}
+
 /**
- * A key of its own in the prefix's last directory (a file store needs a directory to show how it treats paths), or at
- * the top where the prefix is so long that nothing fits below it.
+ * The common prefix of an owner's throw-away keys: in the prefix's last directory (a file store needs a directory to
+ * show how it treats paths), or at the top where the prefix is so long that nothing fits below it.
  */
-export function throwAwayKey(prefix: string, name: string): string {
+function probePrefix({ prefix, owner }: ProbePlace): string {
   const directory = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-  const parent = Buffer.byteLength(directory) > 800 ? '' : directory;
-  return `${parent}.ebbflow-probe-${randomUUID()}/${name}`;
+  const parent = Buffer.byteLength(directory) > 700 ? '' : directory;
+  return `${parent}.ebbflow-probe-${owner}/`;
+}
+
+/** Deletes what probes of this owner left behind. Not to be called while one of them may be going on. */
+export async function sweepProbes(client: S3Client, place: ProbePlace, signal: AbortSignal): Promise<void> {
+  const { bucket } = place;
+  const { objects } = await listObjects(client, { bucket, prefix: probePrefix(place) }, signal);
+  for (const { key } of objects) await deleteObject(client, { bucket, key }, signal);
 }
 
 /** Finds out what the endpoint honours, with a few objects of a few bytes that are deleted again. */
 export async function probeCapabilities(
   client: S3Client,
-  where: { readonly bucket: string; readonly prefix: string },
+  place: ProbePlace,
   signal: AbortSignal,
 ): Promise<Capabilities> {
-  const { bucket } = where;
+  const { bucket } = place;
   // A with acute: one code point here, two in NFD.
-  const key = throwAwayKey(where.prefix, 'K\u00e1');
+  const key = `${probePrefix(place)}${randomUUID()}-K\u00e1`;
   const copy = `${key}-copy`;
   const etag = await putObject(client, { bucket, key, body: Buffer.from('ebbflow probe') }, signal);
   try {
@@ -62,12 +77,13 @@ export async function probeCapabilities(
  * The throw-away object is deleted again.
  */
 export async function probeSameStore(
-  destination: { readonly client: S3Client; readonly bucket: string; readonly prefix: string },
+  client: S3Client,
+  place: ProbePlace,
   source: { readonly client: S3Client; readonly bucket: string },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const key = throwAwayKey(destination.prefix, 'same');
-  const { client, bucket } = destination;
+  const key = `${probePrefix(place)}${randomUUID()}-same`;
+  const { bucket } = place;
   const etag = await putObject(client, { bucket, key, body: Buffer.from(key) }, signal);
   try {
     const seen = await headObject(source.client, { bucket: source.bucket, key }, signal);

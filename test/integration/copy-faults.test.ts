@@ -1,0 +1,214 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { EXIT } from '../../workers/contract/exitcodes.ts';
+import { deleteObject, putObject } from '../../workers/s3/objects.ts';
+import { contents, CopyBed, listAll, patientSignal, seed } from '../support/copybed.ts';
+import {
+  isProbe,
+  operationOf,
+  startProxy,
+  type Fault,
+  type PassingRequest,
+  type S3Proxy,
+} from '../support/s3proxy.ts';
+import { startGateway, type Gateway } from '../support/versitygw.ts';
+
+let gateway: Gateway;
+let proxy: S3Proxy;
+let bed: CopyBed;
+let round = 0;
+let from = '';
+let to = '';
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  await gateway.createBucket('results');
+});
+afterAll(async () => gateway.stop());
+beforeEach(async () => {
+  round += 1;
+  from = `from-${round}`;
+  to = `to-${round}`;
+  await gateway.createBucket(from);
+  await gateway.createBucket(to);
+  proxy = await startProxy(gateway.endpoint);
+  bed = await CopyBed.create(gateway, 'results', proxy.endpoint);
+});
+afterEach(async () => {
+  await bed.stop();
+  await proxy.stop();
+});
+
+const twenty = Array.from({ length: 20 }, (_, n) => [`k${n}`, `content ${n}`] as const);
+
+function stage(extra: object = {}) {
+  return { source: { store: 'lake', bucket: from }, destination: { store: 'lake', bucket: to }, ...extra };
+}
+
+function copyOf(request: PassingRequest): string | undefined {
+  const copying = operationOf(request) === 'CopyObject' && !isProbe(request);
+  return copying ? decodeURIComponent(request.url.split('/').at(-1) ?? '') : undefined;
+}
+
+function errorBody(code: string): string {
+  return `<?xml version="1.0"?><Error><Code>${code}</Code><Message>test</Message></Error>`;
+}
+
+describe('faults that pass', () => {
+  test.each<[string, Fault]>([
+    ['an error inside a 200', { status: 200, body: errorBody('InternalError') }],
+    ['SlowDown inside a 200', { status: 200, body: errorBody('SlowDown') }],
+    ['an empty 200', { status: 200, body: '' }],
+    ['a 503', { status: 503, body: errorBody('SlowDown') }],
+    ['a 500 without words', { status: 500, body: '' }],
+    ['a connection that breaks', 'reset'],
+    ['a reply that is lost after the copy was made', 'lose'],
+  ])('%s, once per object', async (_name, fault) => {
+    await seed(bed.client, from, twenty);
+    const met = new Set<string>();
+    proxy.onRequest = (request) => {
+      const key = copyOf(request);
+      if (key === undefined || met.has(key)) return 'pass';
+      met.add(key);
+      return fault;
+    };
+    const ended = await bed.run(stage());
+    expect(ended.manifest?.message).toBeUndefined();
+    expect(ended.manifest?.copy).toMatchObject({ copied: 20, failed: 0 });
+    expect(met.size).toBe(20);
+    expect(await contents(bed.client, to)).toEqual(new Map(twenty));
+  });
+
+  test.each<[string, Fault]>([
+    ['an error', { status: 500, body: errorBody('InternalError') }],
+    [
+      'half a page',
+      { status: 200, body: '<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>k' },
+    ],
+    ['an empty page', { status: 200, body: '' }],
+    ['a broken connection', 'reset'],
+  ])('a listing that meets %s goes on where it was', async (_name, fault) => {
+    const many = Array.from({ length: 1_100 }, (_, n) => [`k${n}`, 'x'] as const);
+    await seed(bed.client, from, many);
+    let pages = 0;
+    proxy.onRequest = (request) => {
+      if (operationOf(request) !== 'ListObjectsV2' || !request.url.startsWith(`/${from}`)) return 'pass';
+      pages += 1;
+      return pages === 2 ? fault : 'pass';
+    };
+    expect((await bed.run(stage())).manifest?.copy).toMatchObject({ copied: 1_100 });
+    expect(await listAll(bed.client, to)).toHaveLength(1_100);
+  });
+});
+
+describe('faults that do not pass', () => {
+  test('a listing that cannot be finished is never taken for a short one', async () => {
+    const many = Array.from({ length: 1_100 }, (_, n) => [`k${n}`, 'x'] as const);
+    await seed(bed.client, from, many);
+    proxy.onRequest = (request) =>
+      request.url.includes('continuation-token') ? { status: 500, body: errorBody('InternalError') } : 'pass';
+    const ended = await bed.run(stage());
+    expect(ended.code).toBe(EXIT.unavailable);
+    expect(ended.manifest?.message).toContain('goes on failing: ListObjectsV2');
+    expect(await listAll(bed.client, to)).toEqual([]);
+  });
+
+  test('one object that always fails is named; the others are copied', async () => {
+    await seed(bed.client, from, twenty);
+    proxy.onRequest = (request) =>
+      copyOf(request) === 'k7' ? { status: 200, body: errorBody('InternalError') } : 'pass';
+    const ended = await bed.run(stage());
+    expect(ended.code).toBe(EXIT.tooManyFailures);
+    expect(ended.manifest).toMatchObject({ reason: 'CopyFailed', copy: { copied: 19, failed: 1 } });
+    expect(ended.manifest?.message).toMatch(
+      /^1 of 20 objects failed, more than copy\.maxFailures 0: "k7": StoreError/,
+    );
+    expect(await listAll(bed.client, to)).toHaveLength(19);
+  });
+
+  test('within maxFailures the stage succeeds and says so', async () => {
+    await seed(bed.client, from, twenty);
+    proxy.onRequest = (request) =>
+      copyOf(request) === 'k7' ? { status: 400, body: errorBody('Odd') } : 'pass';
+    const ended = await bed.run(stage({ maxFailures: 1, mode: 'Move' }));
+    expect(ended.code).toBe(EXIT.ok);
+    expect(ended.manifest).toMatchObject({
+      reason: 'CopiedWithFailures',
+      copy: { copied: 19, moved: 19, failed: 1 },
+    });
+    expect([...(await contents(bed.client, from)).keys()]).toEqual(['k7']);
+  });
+
+  test('a store that fails every copy: another try may help', async () => {
+    await seed(bed.client, from, twenty);
+    proxy.onRequest = (request) =>
+      copyOf(request) === undefined ? 'pass' : { status: 503, body: errorBody('SlowDown') };
+    expect((await bed.run(stage())).code).toBe(EXIT.unavailable);
+  });
+
+  test('a redirect is not followed', async () => {
+    await seed(bed.client, from, twenty);
+    proxy.onRequest = (request) => (request.url.startsWith(`/${from}?`) ? { status: 307, body: '' } : 'pass');
+    const ended = await bed.run(stage());
+    expect(ended.code).toBe(EXIT.planRefused);
+    expect(ended.manifest?.message).toContain('owns bucket');
+  });
+
+  test.each(['changed', 'deleted'] as const)(
+    'a source %s between plan and copy is reported, not copied',
+    async (how) => {
+      await seed(bed.client, from, twenty);
+      let met = false;
+      proxy.onRequest = async (request): Promise<Fault> => {
+        if (copyOf(request) !== 'k7' || met) return 'pass';
+        met = true;
+        const key = { bucket: from, key: 'k7' };
+        if (how === 'deleted') await deleteObject(bed.client, key, patientSignal);
+        else await putObject(bed.client, { ...key, body: Buffer.from('CONTENT 7') }, patientSignal);
+        return 'pass';
+      };
+      const ended = await bed.run(stage());
+      expect(ended.code).toBe(EXIT.tooManyFailures);
+      expect(ended.manifest?.message).toContain('"k7": SourceChanged: the source object is not what it was');
+      expect((await contents(bed.client, to)).has('k7')).toBe(false);
+      expect(await listAll(bed.client, to)).toHaveLength(19);
+    },
+  );
+
+  test('a source that changes between the parts of one object is never mixed', async () => {
+    const before = Buffer.alloc(11 * 1024 ** 2, 'a');
+    await putObject(bed.client, { bucket: from, key: 'large', body: before }, patientSignal);
+    let parts = 0;
+    proxy.onRequest = async (request): Promise<Fault> => {
+      if (operationOf(request) !== 'UploadPartCopy') return 'pass';
+      parts += 1;
+      if (parts === 2) {
+        const body = Buffer.alloc(11 * 1024 ** 2, 'b');
+        await putObject(bed.client, { bucket: from, key: 'large', body }, patientSignal);
+      }
+      return 'pass';
+    };
+    const ended = await bed.run(stage({ multipartThreshold: '5Mi' }));
+    expect(ended.code).toBe(EXIT.tooManyFailures);
+    expect(ended.manifest?.message).toContain('SourceChanged');
+    expect(await listAll(bed.client, to)).toEqual([]);
+    expect(proxy.seen.some((request) => operationOf(request) === 'AbortMultipartUpload')).toBe(true);
+  });
+
+  test('a Move keeps sources that changed after they were copied', async () => {
+    await seed(bed.client, from, twenty);
+    let met = false;
+    proxy.onRequest = async (request): Promise<Fault> => {
+      const deleting =
+        ['HeadObject', 'DeleteObject'].includes(operationOf(request)) && request.url === `/${from}/k7`;
+      if (!deleting || met) return 'pass';
+      met = true;
+      await putObject(bed.client, { bucket: from, key: 'k7', body: Buffer.from('CONTENT 7') }, patientSignal);
+      return 'pass';
+    };
+    const ended = await bed.run(stage({ mode: 'Move' }));
+    expect(met).toBe(true);
+    expect(ended.code).toBe(EXIT.tooManyFailures);
+    expect(ended.manifest?.copy).toMatchObject({ copied: 20, moved: 19, failed: 1 });
+    expect(await contents(bed.client, from)).toEqual(new Map([['k7', 'CONTENT 7']]));
+  });
+});
