@@ -17,6 +17,8 @@ export interface ImageRequest {
   /** Absolute path of the build context. */
   readonly context: string;
   readonly buildArgs?: Readonly<Record<string, string>>;
+  /** Directories that stand in for stages of the Dockerfile, by the name of the stage. */
+  readonly buildContexts?: Readonly<Record<string, string>>;
   /** Files and folders below the context that the image depends on; with the Dockerfile and the arguments they are the cache key. */
   readonly cacheKeyFiles: readonly string[];
   /** For the progress display, in seconds. Default 30. */
@@ -64,8 +66,12 @@ export async function buildInto(
   dockerfile: string,
   context: string,
   buildArgs: Readonly<Record<string, string>> = {},
+  buildContexts: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const args = Object.entries(buildArgs).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
+  const args = [
+    ...Object.entries(buildArgs).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
+    ...Object.entries(buildContexts).flatMap(([name, path]) => ['--build-context', `${name}=${path}`]),
+  ];
   await buildah(['build', '--pull-never', '--layers', '-t', reference, '-f', dockerfile, ...args, context]);
 }
 
@@ -99,7 +105,7 @@ export async function buildImage(
     if (isText) await writeFile(written, request.dockerfile);
     const file = isText ? written : request.dockerfile;
     const work = async () => {
-      await buildInto(reference, file, request.context, request.buildArgs);
+      await buildInto(reference, file, request.context, request.buildArgs, request.buildContexts);
       await exportArchive(reference, `${archive}.partial`);
     };
     await reportWhile(progress, `Building image ${request.name}`, request.usualSeconds ?? 30, work());

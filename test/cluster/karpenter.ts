@@ -151,7 +151,8 @@ export async function startKarpenter(state: ClusterState): Promise<void> {
       METRICS_PORT: '8090',
       HEALTH_PROBE_PORT: '8091',
       INSTANCE_TYPES_FILE_PATH: types,
-      LOG_LEVEL: 'info',
+      // A node that was just given a pod cannot be given back for twice this long, 20 s by default.
+      BATCH_MAX_DURATION: '5s',
     },
     cgroup,
   });
