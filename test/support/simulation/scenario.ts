@@ -80,6 +80,29 @@ export class Scenario {
     if (old) this.api.world.put(this.#path, { ...old, ...change(fieldsOf(old)) });
   }
 
+  /** Sets fields of the spec, as kubectl patch does. */
+  patchSpec(fields: Record<string, unknown>): void {
+    this.edit((run) => ({ spec: { ...fieldsOf(run['spec']), ...fields } }));
+  }
+
+  /** What kubectl delete does: the object stays until its finalizers are gone. */
+  delete(): void {
+    this.edit((run) => ({
+      metadata: { ...fieldsOf(run['metadata']), deletionTimestamp: this.now().toISOString() },
+    }));
+    this.#collect();
+  }
+
+  get exists(): boolean {
+    return this.api.world.get(this.#path) !== undefined;
+  }
+
+  #collect(): void {
+    const run = this.api.world.get(this.#path);
+    if (run?.metadata.deletionTimestamp !== undefined && (run.metadata.finalizers ?? []).length === 0)
+      this.api.world.delete(this.#path);
+  }
+
   get status(): NonNullable<PipelineRun['status']> {
     const status: NonNullable<PipelineRun['status']> = fieldsOf(
       fieldsOf(this.api.world.get(this.#path))['status'],
@@ -107,6 +130,7 @@ export class Scenario {
     for (let turns = 0; turns < 2_000; turns += 1) {
       if (done() || life.kill.signal.aborted) return;
       this.simulation.step();
+      this.#collect();
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     throw new Error(

@@ -1,0 +1,201 @@
+/** What users do to a run, and what the world does to it, played through against the loopback API server. */
+import { afterEach, describe, expect, test } from 'vitest';
+import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
+import { isTerminal } from '../../operator/api/status.ts';
+import type { Life } from '../support/simulation/operator.ts';
+import { Scenario, type ScenarioOptions } from '../support/simulation/scenario.ts';
+
+const container = { image: 'busybox:1', command: ['true'] };
+const oneStage: PipelineRunSpec = { stages: [{ name: 'work', container }] };
+const chain: PipelineRunSpec = {
+  stages: [
+    { name: 'first', container },
+    { name: 'second', dependsOn: ['first'], container },
+    { name: 'beside', container },
+  ],
+};
+
+let scenario: Scenario;
+let life: Life;
+
+async function begin(options: ScenarioOptions): Promise<void> {
+  scenario = new Scenario(options);
+  await scenario.start();
+  life = scenario.live();
+}
+
+afterEach(async () => {
+  await life.stop();
+  await scenario.stop();
+});
+
+const stage = (name: string) => scenario.status.stages?.find((candidate) => candidate.name === name);
+const condition = (type: string) => scenario.status.conditions?.find((candidate) => candidate.type === type);
+const isRunning = (name: string) => (): boolean =>
+  stage(name)?.state === 'Running' ||
+  stage(name)?.state === 'Starting' ||
+  stage(name)?.state === 'Provisioning';
+
+describe('stages', () => {
+  test('a failed stage skips what depends on it and leaves the others alone', async () => {
+    await begin({ spec: chain, script: (pod) => ({ exitCode: pod.stage === 'first' ? 7 : 0 }) });
+    await scenario.turn(life);
+    expect(stage('first')).toMatchObject({ state: 'Failed', reason: 'Error' });
+    expect(stage('first')?.message).toContain('exit code 7');
+    expect(stage('second')).toMatchObject({ state: 'Skipped', reason: 'DependencyFailed' });
+    expect(stage('beside')).toMatchObject({ state: 'Succeeded' });
+    expect(condition('Succeeded')).toMatchObject({ status: 'False', reason: 'StageFailed' });
+  });
+
+  test('the message that our own container left explains the failure', async () => {
+    const message = JSON.stringify({
+      reason: 'PlanRefused',
+      message: 'a and b both become c: change rename[0]',
+    });
+    const copy = { source: { bucket: 'raw' }, destination: { bucket: 'lake' } };
+    const spec = {
+      stores: [{ name: 'lake', endpoint: 'http://127.0.0.1:1' }],
+      stages: [{ name: 'arrange', retry: { failures: 0 }, copy }],
+    };
+    await begin({ spec, script: () => ({ exitCode: 10, message }) });
+    await scenario.turn(life);
+    expect(stage('arrange')).toMatchObject({
+      state: 'Failed',
+      reason: 'PlanRefused',
+      message: 'a and b both become c: change rename[0]',
+    });
+    expect(life.events.join()).toContain('PlanRefused');
+  });
+
+  test('a stage that runs too long is ended', async () => {
+    await begin({ spec: { ...oneStage, activeDeadlineSeconds: 100 }, script: () => 'hang' });
+    await scenario.turn(
+      life,
+      () => scenario.api.world.list('/api/v1/pods').length === 1 && isRunning('work')(),
+    );
+    await scenario.turn(
+      life,
+      () =>
+        stage('work')?.state === 'Running' ||
+        scenario.api.world.list('/api/v1/pods').some((pod) => JSON.stringify(pod).includes('startedAt')),
+    );
+    scenario.advance(101);
+    life.controller.facts.progressed(
+      { namespace: 'data', run: 'nightly', runUID: 'x', stage: 'work', index: 0, podUID: 'y' },
+      { done: 0, total: 0, unit: '' },
+    );
+    await scenario.turn(life);
+    expect(stage('work')).toMatchObject({ state: 'Failed', reason: 'DeadlineExceeded' });
+    expect(scenario.left).toEqual([]);
+  });
+});
+
+describe('cancel', () => {
+  test('ends what runs, skips the rest, and is final', async () => {
+    await begin({ spec: chain, script: () => 'hang' });
+    await scenario.turn(life, isRunning('first'));
+    scenario.patchSpec({ cancel: true });
+    await scenario.turn(life);
+    expect(stage('first')).toMatchObject({ state: 'Canceled', reason: 'RunCanceled' });
+    expect(stage('second')).toMatchObject({ state: 'Skipped', reason: 'RunCanceled' });
+    expect(condition('Succeeded')).toMatchObject({ status: 'False', reason: 'Canceled' });
+    expect(scenario.left).toEqual([]);
+  });
+});
+
+describe('suspend', () => {
+  test('ends the pods, keeps the Jobs, counts no retry, and goes on afterwards', async () => {
+    let hang = true;
+    await begin({ spec: oneStage, script: () => (hang ? 'hang' : { exitCode: 0 }) });
+    await scenario.turn(life, isRunning('work'));
+    scenario.patchSpec({ suspend: true });
+    await scenario.turn(
+      life,
+      () => stage('work')?.reason === 'Suspended' && scenario.api.world.list('/api/v1/pods').length === 0,
+    );
+    expect(condition('Succeeded')).toMatchObject({ status: 'Unknown', reason: 'Suspended' });
+    hang = false;
+    scenario.patchSpec({ suspend: false });
+    await scenario.turn(life);
+    expect(stage('work')).toMatchObject({ state: 'Succeeded', attempt: 1 });
+    expect(stage('work')?.failures ?? 0).toBe(0);
+    expect(scenario.simulation.created).toHaveLength(1);
+  });
+
+  test('a run that is suspended from the start creates nothing', async () => {
+    await begin({ spec: { ...oneStage, suspend: true }, script: () => ({ exitCode: 0 }) });
+    await scenario.turn(life, () => condition('Succeeded')?.reason === 'Suspended');
+    expect(scenario.left).toEqual([]);
+    scenario.patchSpec({ cancel: true });
+    await scenario.turn(life);
+    expect(scenario.status.outcome?.result).toBe('Canceled');
+    expect(scenario.simulation.created).toEqual([]);
+  });
+});
+
+describe('deletion', () => {
+  test('of a running run cancels it, stores its record, and leaves nothing', async () => {
+    await begin({ spec: oneStage, script: () => 'hang' });
+    await scenario.turn(life, isRunning('work'));
+    scenario.delete();
+    await scenario.turn(life, () => !scenario.exists);
+    expect(scenario.left).toEqual([]);
+    expect([...scenario.records.byUID.values()].map((record) => record.outcome.result)).toEqual(['Canceled']);
+  });
+
+  test('of a finished run changes nothing about its outcome', async () => {
+    await begin({ spec: oneStage, script: () => ({ exitCode: 0 }) });
+    await scenario.turn(life);
+    scenario.delete();
+    await scenario.turn(life, () => !scenario.exists);
+    expect([...scenario.records.byUID.values()].map((record) => record.outcome.result)).toEqual([
+      'Succeeded',
+    ]);
+  });
+});
+
+describe('the results store', () => {
+  test('that refuses holds the terminal condition back, until commitTimeoutSeconds', async () => {
+    await begin({ spec: oneStage, script: () => ({ exitCode: 0 }), commitTimeoutSeconds: 300 });
+    scenario.records.refusing = true;
+    await scenario.turn(life, () => condition('LogsStored')?.reason === 'ResultsNotStored');
+    expect(condition('Succeeded')).toMatchObject({ status: 'Unknown', reason: 'Committing' });
+    expect(scenario.left.length, 'compute stays until the record is stored').toBeGreaterThan(0);
+    scenario.advance(301);
+    await scenario.turn(life, () => scenario.left.length === 0);
+    expect(condition('Succeeded')).toMatchObject({ status: 'True' });
+    expect(condition('LogsStored')).toMatchObject({ status: 'False', reason: 'ResultsNotStored' });
+  });
+
+  test('with a record of the run keeps it from running again', async () => {
+    await begin({ spec: oneStage, script: () => ({ exitCode: 0 }) });
+    await scenario.turn(life);
+    await life.stop();
+    // The object comes back from a backup that was made before the run began.
+    scenario.edit((run) => ({ status: undefined, metadata: { ...Object(run['metadata']), finalizers: [] } }));
+    life = scenario.live();
+    await scenario.turn(life);
+    expect(scenario.simulation.created).toHaveLength(1);
+    expect(condition('Succeeded')).toMatchObject({ status: 'True' });
+  });
+});
+
+describe('a spec that cannot be run', () => {
+  test('is refused with a sentence that says what to change, and creates nothing', async () => {
+    const copy = {
+      source: { bucket: 'raw' },
+      destination: { bucket: 'lake' },
+      rename: [{ match: '(a)\\1', replace: 'x' }],
+    };
+    const spec = {
+      stores: [{ name: 'lake', endpoint: 'http://127.0.0.1:1' }],
+      stages: [{ name: 'arrange', copy }],
+    };
+    await begin({ spec, script: () => ({ exitCode: 0 }) });
+    await scenario.turn(life);
+    expect(condition('Succeeded')).toMatchObject({ status: 'False', reason: 'InvalidSpec' });
+    expect(condition('Succeeded')?.message).toContain('rename[0].match');
+    expect(scenario.simulation.created).toEqual([]);
+    expect(scenario.status.stages?.every(({ state }) => isTerminal(state))).toBe(true);
+  });
+});
