@@ -10,7 +10,7 @@ import type {
 } from './client.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
 import { Deadline, defaultDeadlineMs } from './deadline.ts';
-import { KubeConnectionError } from './errors.ts';
+import { KubeConnectionError, KubeTimeoutError } from './errors.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
 import { type KubeMetrics, noMetrics } from './metrics.ts';
 import { apiVersionOf, pods, type Resource, resourceName, resourcePath, tokenReviews } from './resource.ts';
@@ -340,11 +340,15 @@ class HttpKubeClient implements KubeClient {
     const deadline = new Deadline(this.#clock, options.signal);
     deadline.set(options.deadlineMs ?? defaultDeadlineMs, `no answer to ${request.verb} ${request.resource}`);
     try {
+      let earlier: unknown;
       for (let attempt = 1; ; attempt += 1) {
         try {
           return await this.#transport.call(request, deadline);
         } catch (error) {
+          // Out of time on a later attempt: what the first ones met is the more telling error.
+          if (error instanceof KubeTimeoutError && earlier !== undefined) throw earlier;
           deadline.signal.throwIfAborted();
+          earlier = error;
           const delayMs = retryDelayMs(error, attempt, repeatable, this.#retry, this.#random);
           if (delayMs === undefined || delayMs >= deadline.remainingMs) throw error;
           await sleep(delayMs, this.#clock, deadline.signal);

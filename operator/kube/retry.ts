@@ -1,4 +1,4 @@
-import { KubeConnectionError, KubeError, isTransient } from './errors.ts';
+import { isTooLargeResourceVersion, isTransient, KubeConnectionError, KubeError } from './errors.ts';
 
 /** How calls are sent again. */
 export interface RetryPolicy {
@@ -24,6 +24,8 @@ export function retryDelayMs(
   random: () => number,
 ): number | undefined {
   if (attempt >= policy.attempts || !isTransient(error)) return undefined;
+  // The server has waited for that version by itself, for seconds: whoever asked must ask for another one.
+  if (isTooLargeResourceVersion(error)) return undefined;
   if (!repeatable && !isRefusedUnread(error)) return undefined;
   const ceiling = Math.min(policy.baseMs * 2 ** (attempt - 1), policy.maxMs);
   const delay = ceiling / 2 + (ceiling / 2) * random();
