@@ -1,19 +1,23 @@
 import { LABEL } from '../api/names.ts';
 import type { Clock } from '../kube/clock.ts';
-import type { NodeObjectView } from './machine.ts';
-import { readMachine } from './machine.ts';
+import { Claims } from './claims.ts';
+import { type NodeObjectView, readMachine } from './machine.ts';
 import {
   type LedgerNode,
   makeNodesRecord,
+  nodeSeconds,
   type NodesRecord,
   type NodeSums,
-  nodeSeconds,
   sumNodes,
 } from './record.ts';
 import { boundAt, type PodView, timeOf } from './views.ts';
 
 /** How long after the end of a run its nodes are waited for, in milliseconds. */
 export const MAX_NODE_WAIT_MS = 30 * 60_000;
+/** How long after the end of a run nodes and pods may still be told: the caches fill side by side. */
+const SETTLE_MS = 5_000;
+/** How long what belongs to no known run is kept: after a restart, nodes and pods are told before the runs. */
+const ORPHAN_MS = 10 * 60_000;
 
 export interface LedgerPodView extends PodView {
   readonly metadata: {
@@ -37,26 +41,13 @@ export interface NodeLedgerOptions {
   othersCameFirst?: (node: LedgerNode, before: number) => Promise<boolean>;
 }
 
-/** The pod of ours that reached a node first. */
-interface Claim {
-  readonly runUID: string;
-  readonly podUID: string;
-  readonly boundAt: number;
-}
-
 interface Run {
   readonly startedAt: number;
   /** A lower bound; after the delivery, the final figures. */
   before?: NodeSums;
-  finishedAt?: number;
-  delivered: boolean;
+  state: 'running' | 'settling' | 'waiting' | 'delivered';
   stopTimer?: () => void;
 }
-
-/** Clocks of servers and schedulers may differ by so much, in milliseconds. */
-const CLOCK_SKEW_MS = 5_000;
-/** How long what belongs to no known run is kept: after a restart, nodes and pods are told before the runs. */
-const ORPHAN_MS = 10 * 60_000;
 
 /**
  * Which nodes are there because of which run, and for how long. A node belongs to a run when it was created after
@@ -67,11 +58,10 @@ export class NodeLedger {
   readonly #options: NodeLedgerOptions;
   /** By UID: a name may come back with another machine behind it. */
   readonly #nodes = new Map<string, LedgerNode>();
-  /** By UID of the node: pods of others were there first. */
+  /** UIDs of nodes that pods of others had first. */
   readonly #foreign = new Set<string>();
-  /** By name of the node, because that is all a pod knows. */
-  readonly #claims = new Map<string, Claim[]>();
   readonly #counted = new Set<string>();
+  readonly #claims = new Claims();
   readonly #runs = new Map<string, Run>();
   readonly #startedAt: number;
 
@@ -82,22 +72,34 @@ export class NodeLedger {
 
   /**
    * The run exists. Again and again is fine; what counts is the first call. `before` is what the status of the run
-   * says from before a restart: a lower bound. A run whose nodes.json is stored need not begin.
+   * says from before a restart: a lower bound.
    */
   begin(runUID: string, startedAt: string, before?: NodeSums): void {
     const start = timeOf(startedAt);
     if (start === undefined || this.#runs.has(runUID)) return;
-    this.#runs.set(runUID, { startedAt: start, delivered: false, ...(before && { before }) });
+    this.#runs.set(runUID, { startedAt: start, state: 'running', ...(before && { before }) });
     for (const node of this.#nodesOf(runUID)) this.#count(node);
   }
 
-  /** The run is over: onFinal follows. Again and again is fine. */
-  finish(runUID: string): void {
+  /**
+   * The run is over: onFinal follows. Again and again is fine. A run that was over before this ledger existed, and of
+   * which no node is known, has its record already: nothing follows, because a poorer record must not replace it.
+   */
+  finish(runUID: string, completionTime?: string): void {
     const run = this.#runs.get(runUID);
-    if (!run || run.finishedAt !== undefined) return;
-    run.finishedAt = this.#now();
-    run.stopTimer = this.#options.clock.after(MAX_NODE_WAIT_MS, () => this.#deliver(runUID));
-    this.#deliverWhenGone(runUID);
+    if (run?.state !== 'running') return;
+    const completedAt = timeOf(completionTime);
+    const wasOver = completedAt === undefined ? run.before !== undefined : completedAt < this.#startedAt;
+    run.state = 'settling';
+    run.stopTimer = this.#options.clock.after(SETTLE_MS, () => {
+      if (wasOver && this.#nodesOf(runUID).length === 0) {
+        run.state = 'delivered';
+        return;
+      }
+      run.state = 'waiting';
+      run.stopTimer = this.#options.clock.after(MAX_NODE_WAIT_MS - SETTLE_MS, () => this.#deliver(runUID));
+      this.#deliverWhenGone(runUID);
+    });
   }
 
   /** The object is gone: the run is of no interest any more, and onFinal will not be called if it was not yet. */
@@ -110,7 +112,7 @@ export class NodeLedger {
   /** Figures so far. A run that never began has none. */
   figures(runUID: string): NodeSums {
     const run = this.#runs.get(runUID);
-    if (run?.delivered === true && run.before !== undefined) return run.before;
+    if (run?.state === 'delivered' && run.before !== undefined) return run.before;
     return sumNodes(this.#nodesOf(runUID), this.#now(), run?.before);
   }
 
@@ -129,16 +131,14 @@ export class NodeLedger {
   }
 
   /** A Node is gone. */
-  nodeGone(node: NodeObjectView): void {
-    const machine = readMachine(node);
-    if (machine === undefined) return;
-    const known = this.#nodes.get(machine.uid) ?? machine;
-    if (known.goneAt !== undefined) return;
-    const gone = { ...known, ...machine, goneAt: this.#now() };
-    this.#nodes.set(machine.uid, gone);
-    const runUID = this.#ownerOf(gone);
+  nodeGone(object: NodeObjectView): void {
+    const machine = readMachine(object);
+    if (machine === undefined || this.#nodes.get(machine.uid)?.goneAt !== undefined) return;
+    const node = { ...this.#nodes.get(machine.uid), ...machine, goneAt: this.#now() };
+    this.#nodes.set(machine.uid, node);
+    const runUID = this.#ownerOf(node);
     if (runUID !== undefined) {
-      this.#options.onGone?.(gone, nodeSeconds(gone, this.#now()));
+      this.#options.onGone?.(node, nodeSeconds(node, this.#now()));
       this.#deliverWhenGone(runUID);
     }
     this.#sweep();
@@ -150,9 +150,8 @@ export class NodeLedger {
     const runUID = pod.metadata.labels?.[LABEL.runUID];
     const nodeName = pod.spec?.nodeName;
     if (podUID === undefined || runUID === undefined || nodeName === undefined || nodeName === '') return;
-    const claims = this.#claims.get(nodeName) ?? [];
-    if (claims.some((claim) => claim.podUID === podUID)) return;
-    this.#claims.set(nodeName, [...claims, { runUID, podUID, boundAt: boundAt(pod) ?? this.#now() }]);
+    if (this.#claims.has(nodeName, podUID)) return;
+    this.#claims.add(nodeName, { runUID, podUID, boundAt: boundAt(pod) ?? this.#now() });
     for (const node of this.#nodes.values()) if (node.name === nodeName) this.#count(node);
   }
 
@@ -172,24 +171,12 @@ export class NodeLedger {
 
   /** The run that the node is there for. */
   #ownerOf(node: LedgerNode): string | undefined {
-    const claim = this.#firstClaim(node);
+    const claim = this.#claims.first(node);
     if (claim === undefined || this.#foreign.has(node.uid)) return undefined;
     const run = this.#runs.get(claim.runUID);
     // Creation times of the server have whole seconds, and so has the start of a run.
-    return run !== undefined && node.createdAt >= Math.floor(run.startedAt / 1000) * 1000
-      ? claim.runUID
-      : undefined;
-  }
-
-  /** Of the pods that were bound to this name while this machine had it. */
-  #firstClaim(node: LedgerNode): Claim | undefined {
-    let first: Claim | undefined;
-    for (const claim of this.#claims.get(node.name) ?? []) {
-      const tooEarly = claim.boundAt < node.createdAt - CLOCK_SKEW_MS;
-      const tooLate = node.goneAt !== undefined && claim.boundAt > node.goneAt;
-      if (!tooEarly && !tooLate && (first === undefined || claim.boundAt < first.boundAt)) first = claim;
-    }
-    return first;
+    const isLater = run !== undefined && node.createdAt >= Math.floor(run.startedAt / 1000) * 1000;
+    return isLater ? claim.runUID : undefined;
   }
 
   /** A node is counted once, as soon as its run is known. */
@@ -197,10 +184,10 @@ export class NodeLedger {
     if (this.#counted.has(node.uid) || this.#ownerOf(node) === undefined) return;
     this.#counted.add(node.uid);
     const launched = (): void => {
-      // Counted before a restart already.
+      // An older one was counted before a restart.
       if (node.createdAt >= this.#startedAt && !this.#foreign.has(node.uid)) this.#options.onLaunched?.(node);
     };
-    const before = this.#firstClaim(node)?.boundAt;
+    const before = this.#claims.first(node)?.boundAt;
     if (this.#options.othersCameFirst === undefined || before === undefined) launched();
     else
       this.#options
@@ -212,15 +199,14 @@ export class NodeLedger {
   }
 
   #deliverWhenGone(runUID: string): void {
-    const run = this.#runs.get(runUID);
-    if (run?.finishedAt === undefined) return;
+    if (this.#runs.get(runUID)?.state !== 'waiting') return;
     if (this.#nodesOf(runUID).every((node) => node.goneAt !== undefined)) this.#deliver(runUID);
   }
 
   #deliver(runUID: string): void {
     const run = this.#runs.get(runUID);
-    if (run === undefined || run.delivered) return;
-    run.delivered = true;
+    if (run?.state !== 'waiting') return;
+    run.state = 'delivered';
     run.stopTimer?.();
     const record = makeNodesRecord(runUID, this.#nodesOf(runUID), this.#now(), run.before);
     run.before = { launched: record.launched, nodeSeconds: record.nodeSeconds };
@@ -231,7 +217,7 @@ export class NodeLedger {
   /** Forgets what is gone and has no part in a run that still waits for its figures. */
   #sweep(): void {
     const isOpen = (runUID: string | undefined): boolean =>
-      runUID !== undefined && this.#runs.get(runUID)?.delivered === false;
+      runUID !== undefined && (this.#runs.get(runUID)?.state ?? 'delivered') !== 'delivered';
     const isOld = (time: number): boolean => this.#now() - time > ORPHAN_MS;
     const live = new Set<string>();
     for (const node of this.#nodes.values()) {
@@ -243,10 +229,6 @@ export class NodeLedger {
         this.#counted.delete(node.uid);
       }
     }
-    for (const [name, claims] of this.#claims) {
-      const kept = claims.filter((claim) => live.has(name) || isOpen(claim.runUID) || !isOld(claim.boundAt));
-      if (kept.length === 0) this.#claims.delete(name);
-      else if (kept.length < claims.length) this.#claims.set(name, kept);
-    }
+    this.#claims.keep((name, claim) => live.has(name) || isOpen(claim.runUID) || !isOld(claim.boundAt));
   }
 }

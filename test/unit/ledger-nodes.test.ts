@@ -17,12 +17,14 @@ class TestClock implements Clock {
     return () => this.#timers.delete(timer);
   }
   to(second: number): void {
+    for (;;) {
+      const [next] = [...this.#timers].filter(({ at }) => at <= second).toSorted((x, y) => x.at - y.at);
+      if (next === undefined) break;
+      this.#timers.delete(next);
+      this.#second = Math.max(this.#second, next.at);
+      next.callback();
+    }
     this.#second = second;
-    for (const timer of this.#timers)
-      if (timer.at <= second) {
-        this.#timers.delete(timer);
-        timer.callback();
-      }
   }
 }
 
@@ -161,13 +163,16 @@ describe('the node ledger', () => {
     expect(ledger.figures('r')).toEqual({ launched: 2, nodeSeconds: 40 });
   });
 
-  it('a run without nodes is final at once, and only once', () => {
+  it('a run without nodes is final once the caches had time to speak, and only once', () => {
     const ledger = make();
     ledger.begin('r', time(0));
     ledger.finish('r');
     ledger.finish('r');
+    expect(finals).toEqual([]);
+    clock.to(5);
     ledger.begin('r', time(0));
     ledger.finish('r');
+    clock.to(9_000);
     expect(finals).toHaveLength(1);
     expect(finals[0]).toMatchObject({ launched: 0, nodeSeconds: 0, nodes: [] });
   });
@@ -212,6 +217,41 @@ describe('the node ledger', () => {
     ledger.begin('r', time(800), { launched: 3, nodeSeconds: 50 });
     expect(ledger.figures('r')).toEqual({ launched: 3, nodeSeconds: 100 });
     expect(counted).toEqual([]);
+  });
+
+  it.each([undefined, time(950)])(
+    'says nothing of runs that were over before a restart (completionTime %s): their record exists',
+    (completionTime) => {
+      clock.to(1_000);
+      const ledger = make();
+      ledger.begin('r', time(800), { launched: 3, nodeSeconds: 50 });
+      ledger.finish('r', completionTime);
+      clock.to(9_000);
+      expect(finals).toEqual([]);
+    },
+  );
+
+  it('after a restart, takes the nodes that are told after the run', () => {
+    clock.to(1_000);
+    const ledger = make();
+    ledger.begin('r', time(800), { launched: 1, nodeSeconds: 50 });
+    ledger.finish('r', time(950));
+    clock.to(1_002);
+    ledger.podSeen(pod('r', 'n', 910));
+    ledger.nodeSeen(node('n', 900));
+    clock.to(1_100);
+    ledger.nodeGone(node('n', 900));
+    expect(finals).toMatchObject([{ launched: 1, nodeSeconds: 200 }]);
+  });
+
+  it('a run that ends after a restart gets its record, although its nodes went unseen', () => {
+    clock.to(1_000);
+    const ledger = make();
+    ledger.begin('r', time(800), { launched: 2, nodeSeconds: 50 });
+    clock.to(1_200);
+    ledger.finish('r', time(1_199));
+    clock.to(1_300);
+    expect(finals).toMatchObject([{ launched: 2, nodeSeconds: 50, nodes: [] }]);
   });
 
   it('a node that pods of others had first is nobody’s', async () => {
