@@ -1,0 +1,154 @@
+import type { Logger } from 'pino';
+import { openWorkerApi, type WorkerApi } from '../api/client.ts';
+import type { WorkerEnvironment } from '../contract/environment.ts';
+import { EXIT } from '../contract/exitcodes.ts';
+import { outputsKey, workerManifestKey } from '../contract/keys.ts';
+import type { OutputsManifest } from '../contract/manifests.ts';
+import { failureOf, WorkerFailure } from './failure.ts';
+import { openEnvironment } from './fetch.ts';
+import { GrantKeeper } from './grantkeeper.ts';
+import { openLog, pathsOf, timesOf, writeTermination, type HostTimes, type TrainHost } from './host.ts';
+import { ShimListener, type CommandEnd } from './listener.ts';
+import { judgeCommand, makeManifest, sha256, type Ending } from './manifest.ts';
+import { storeOutputs } from './outputs.ts';
+import { OpenStores } from './stores.ts';
+import { watchTermination, type Termination } from './termination.ts';
+
+interface Tools {
+  readonly env: WorkerEnvironment;
+  readonly api: WorkerApi;
+  readonly grants: GrantKeeper;
+  readonly stores: OpenStores;
+  readonly times: HostTimes;
+  readonly log: Logger;
+}
+
+interface StoredOutputs {
+  readonly manifest: OutputsManifest;
+  readonly bytes: Buffer;
+}
+
+/**
+ * The role `ebbflow agent`: waits for the command's end, stores its outputs once the operator has admitted this pod,
+ * and leaves the worker's last word. Returns the exit code; never throws.
+ */
+export async function runAgent(host: TrainHost): Promise<number> {
+  const log = openLog(host);
+  try {
+    const env = openEnvironment(host);
+    const times = timesOf(host);
+    const api = openWorkerApi(env);
+    const keys = [workerManifestKey(env), ...(hasOutputs(env) ? [outputsKey(env)] : [])];
+    const grants = new GrantKeeper(api, keys, log);
+    const stores = new OpenStores(env.spec.stores, host.env);
+    const termination = watchTermination(host.terminate, times);
+    try {
+      return await follow(host, { env, api, grants, stores, times, log }, termination);
+    } finally {
+      termination.clear();
+      grants.stop();
+      await Promise.all([api.close(), stores.close()]);
+    }
+  } catch (error) {
+    const failure = failureOf(error, { exitCode: EXIT.misconfigured, reason: 'Error' });
+    log.error({ ...failure }, 'the agent failed');
+    await writeTermination(host, failure);
+    return failure.exitCode;
+  }
+}
+
+async function follow(host: TrainHost, tools: Tools, termination: Termination): Promise<number> {
+  const { log, times } = tools;
+  const startTime = new Date();
+  const listener = new ShimListener(pathsOf(host), times.lostShim);
+  await listener.listen();
+  tools.grants.start();
+  try {
+    const end = await Promise.race([listener.ended, termination.commandOverdue(() => listener.connected)]);
+    log.info({ end }, 'the command has ended');
+    let outputs: StoredOutputs | undefined;
+    let ending: Ending;
+    try {
+      if (end === undefined || host.terminate.aborted) ending = endOfTerminated(end, listener.startTime);
+      else {
+        const failure = judgeCommand(end);
+        if (failure === undefined) outputs = await commit(tools, termination.last);
+        ending = failure ?? { exitCode: EXIT.ok };
+      }
+    } catch (error) {
+      ending = failureOf(error, { exitCode: EXIT.outputFailed, reason: 'OutputFailed' });
+    }
+    const { exitCode, reason, message } = ending;
+    if (reason !== undefined && message !== undefined) {
+      log.error(ending, 'end');
+      await writeTermination(host, { exitCode, reason, message });
+    }
+    const manifest = makeManifest(tools.env, end, ending, outputs, { startTime, endTime: new Date() });
+    return await handIn(host, Buffer.from(JSON.stringify(manifest)), ending, tools, termination);
+  } finally {
+    listener.close();
+  }
+}
+
+/**
+ * The pod was asked to go before the command had ended by itself. Even an exit code of 0 is then no success: a
+ * program that saves its state on SIGTERM ends like that. Why the pod had to go, the operator knows.
+ */
+function endOfTerminated(end: CommandEnd | undefined, startTime: string | undefined): Ending {
+  const how =
+    end === undefined
+      ? startTime === undefined
+        ? 'the command had not started'
+        : 'the command did not end in time'
+      : (judgeCommand(end)?.message ?? 'the command ended with exit code 0');
+  return { exitCode: EXIT.terminated, message: `ended by SIGTERM: ${how}` };
+}
+
+/** Outputs go out only after this pod is the admitted one, and their list goes out last. */
+async function commit(tools: Tools, signal: AbortSignal): Promise<StoredOutputs | undefined> {
+  const { env, api, grants, stores, times, log } = tools;
+  const { admitted, message } = await api.commit(signal, { patience: times.commit });
+  if (!admitted)
+    throw new WorkerFailure(
+      EXIT.notAdmitted,
+      'Error',
+      `the outputs of this pod were not admitted: ${message ?? 'another pod of this worker was'}`,
+    );
+  if (!hasOutputs(env)) return undefined;
+  const outputTools = { stores, log, patience: times.store };
+  const manifest = await storeOutputs(env, env.spec.outputs ?? [], outputTools, signal);
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  const outcome = await grants.put(outputsKey(env), bytes, signal, times.store);
+  log.info({ files: manifest.files.length, outcome }, 'outputs are stored');
+  return { manifest, bytes };
+}
+
+/** worker.json is the truth; the report only makes the operator look for it at once. */
+async function handIn(
+  host: TrainHost,
+  body: Buffer,
+  ending: Ending,
+  { env, api, grants, times, log }: Tools,
+  termination: Termination,
+): Promise<number> {
+  try {
+    await grants.put(workerManifestKey(env), body, termination.last, times.store);
+  } catch (error) {
+    const failure = failureOf(error, { exitCode: EXIT.unavailable, reason: 'StoreUnavailable' });
+    log.error({ ...failure }, 'worker.json is not stored');
+    if (ending.exitCode !== EXIT.ok) return ending.exitCode;
+    await writeTermination(host, failure);
+    return failure.exitCode;
+  }
+  try {
+    await api.report(sha256(body), termination.last, { patience: times.report });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : 'unknown failure';
+    log.warn({ message }, 'the operator was not told; it finds worker.json by itself');
+  }
+  return ending.exitCode;
+}
+
+function hasOutputs(env: WorkerEnvironment): boolean {
+  return (env.spec.outputs ?? []).length > 0;
+}
