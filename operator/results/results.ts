@@ -23,7 +23,7 @@ export interface ResultsOptions {
   indexPath: string;
   clock: Clock;
   logger: Logger;
-  /** How long a commit waits for the end of a log: without anything coming (20 s), and in all (600 s). */
+  /** How long a commit waits for the end of a log: without anything coming (8 s), and in all (600 s). */
   commitBounds?: { idleMs: number; maxMs: number };
   capture?: Pick<CaptureOptions, 'patterns' | 'timing' | 'limits' | 'onChunk'>;
 }
@@ -54,6 +54,11 @@ export class ResultsService implements Results {
   get index(): ResultsIndex | undefined {
     return this.#index;
   }
+  /** What readers of logs need. */
+  get library(): { store: ResultsStore; cluster: string; capture: PodsLogCapture } {
+    const { store, cluster } = this.#options;
+    return { store, cluster, capture: this.logs };
+  }
   /** False while the index is still being made from the bucket. */
   get indexComplete(): boolean {
     return this.#complete;
@@ -61,7 +66,7 @@ export class ResultsService implements Results {
 
   async commit(input: CommitInput, signal: AbortSignal): Promise<CommitResult> {
     const { store, cluster, commitBounds } = this.#options;
-    const bounds = commitBounds ?? { idleMs: 20_000, maxMs: 600_000 };
+    const bounds = commitBounds ?? { idleMs: 8_000, maxMs: 600_000 };
     const record = await commitRecord(input, { store, cluster, capture: this.logs, bounds }, signal);
     this.#add(record);
     const { namespace, uid } = input.run.metadata;

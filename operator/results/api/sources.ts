@@ -1,0 +1,124 @@
+/** Which logs a run has, finished or not, and reading them chunk by chunk. */
+import { chunkKey, logIndexKey, runPrefix } from '../../../workers/contract/keys.ts';
+import { decodeFrames, type LogFrame } from '../../../workers/contract/logframes.ts';
+import type { ChunkEntry, LogIndex } from '../../../workers/contract/manifests.ts';
+import { stageKind } from '../../api/defaults.ts';
+import type { PipelineRun } from '../../api/types.ts';
+import type { DeepReadonly } from '../../kube/types.ts';
+import { openChunk, sha256Of, ChunkError } from '../chunk.ts';
+import { findAttempts } from '../seal.ts';
+import { parseLogIndex } from '../resume.ts';
+import type { PodsLogCapture } from '../capture.ts';
+import type { AttemptRef, ResultsStore } from '../types.ts';
+import { readRecord } from '../commit.ts';
+
+export interface LogFilter {
+  stage?: string | undefined;
+  index?: number | undefined;
+  container?: string | undefined;
+}
+
+/** The log of one container of one attempt. */
+export interface LogSource {
+  index: LogIndex;
+  container: string;
+  chunks: ChunkEntry[];
+}
+
+export interface LogLibrary {
+  store: ResultsStore;
+  cluster: string;
+  capture: PodsLogCapture;
+}
+
+/** Every log of a run that fits; `live` while there may be more. @throws ResultsError; ChunkError for a forged index. */
+export async function findLogs(
+  library: LogLibrary,
+  run: { namespace: string; uid: string; object: DeepReadonly<PipelineRun> | undefined },
+  filter: LogFilter,
+  signal: AbortSignal,
+): Promise<{ sources: LogSource[]; live: boolean }> {
+  const prefix = runPrefix({ cluster: library.cluster, namespace: run.namespace, runUID: run.uid });
+  const record = await readRecord(library.store, library.cluster, run, signal);
+  const indexes: LogIndex[] = [];
+  if (record === undefined) {
+    for (const attempt of await liveAttempts(library, run, signal)) {
+      if (!fitsAttempt(attempt.stage, attempt.index, filter)) continue;
+      const index =
+        library.capture.liveIndex(attempt.podUID) ??
+        parseLogIndex(await library.store.get(prefix + logIndexKey(attempt), { signal }));
+      if (index !== undefined) indexes.push(index);
+    }
+  } else {
+    for (const stage of record.stages)
+      for (const { index, logs } of stage.attempts) {
+        if (logs === undefined || !fitsAttempt(stage.name, index, filter)) continue;
+        indexes.push(await readIndex(library.store, prefix, logs, signal));
+      }
+  }
+  return { sources: indexes.flatMap((index) => sourcesOf(index, filter)), live: record === undefined };
+}
+
+function fitsAttempt(stage: string, index: number, filter: LogFilter): boolean {
+  return (
+    (filter.stage === undefined || filter.stage === stage) &&
+    (filter.index === undefined || filter.index === index)
+  );
+}
+
+async function liveAttempts(
+  library: LogLibrary,
+  run: { namespace: string; uid: string; object: DeepReadonly<PipelineRun> | undefined },
+  signal: AbortSignal,
+): Promise<AttemptRef[]> {
+  const here = library.capture.attemptsOf(run.uid);
+  const known = new Set(here.map(({ podUID }) => podUID));
+  const kinds = new Map(run.object?.spec.stages.map((stage) => [stage.name, stageKind(stage)]));
+  const identity = { cluster: library.cluster, namespace: run.namespace, uid: run.uid };
+  return [
+    ...here,
+    ...(await findAttempts(library.store, identity, known, (name) => kinds.get(name), signal)),
+  ];
+}
+
+async function readIndex(
+  store: ResultsStore,
+  prefix: string,
+  logs: { key: string; sha256: string },
+  signal: AbortSignal,
+): Promise<LogIndex> {
+  const bytes = await store.get(prefix + logs.key, { signal });
+  const index = parseLogIndex(bytes);
+  if (bytes === undefined || index === undefined || sha256Of(bytes) !== logs.sha256)
+    throw new ChunkError(`${logs.key} is not the index that the record names`);
+  return index;
+}
+
+function sourcesOf(index: LogIndex, filter: LogFilter): LogSource[] {
+  const containers = new Set([...index.chunks, ...index.gaps].map(({ container }) => container));
+  return [...containers]
+    .filter((container) => filter.container === undefined || filter.container === container)
+    .map((container) => ({
+      index,
+      container,
+      chunks: index.chunks.filter((chunk) => chunk.container === container),
+    }));
+}
+
+/** The frames of the chunks after `afterSeq`, each chunk decoded alone and checked. @throws ChunkError, ResultsError */
+export async function* readFrames(
+  library: LogLibrary,
+  source: LogSource,
+  afterSeq: number,
+  signal: AbortSignal,
+): AsyncGenerator<LogFrame, void, undefined> {
+  const { run, stage, index, podUID } = source.index;
+  const prefix = runPrefix({ cluster: library.cluster, namespace: run.namespace, runUID: run.uid });
+  for (const entry of source.chunks) {
+    if (entry.seq <= afterSeq) continue;
+    const key = prefix + chunkKey({ stage, index, podUID }, entry.seq);
+    const object = await library.store.get(key, { signal });
+    if (object === undefined) throw new ChunkError(`${key} is missing`);
+    yield* decodeFrames(await openChunk(object, entry));
+  }
+}
