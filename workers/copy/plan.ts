@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
 import { rename } from '../contract/rename.ts';
 import type { S3Client } from '../s3/client.ts';
+import { S3Error } from '../s3/errors.ts';
 import type { ListedObject } from '../s3/listing.ts';
 import { headObject } from '../s3/objects.ts';
-import { probeCapabilities, probeSameStore, type Capabilities } from '../s3/probe.ts';
+import { probeCapabilities, probeSameStore, type Capabilities, type ProbePlace } from '../s3/probe.ts';
 import { findClashes, joinExisting, type DraftRow } from './clashes.ts';
 import type { CopyJob, Place } from './job.ts';
 import { listPages } from './list.ts';
@@ -212,13 +213,35 @@ async function probe(
   }
   return atStore(job, sides, 'destination', async () => {
     const place = { ...job.destination, owner };
-    const capabilities = await probeCapabilities(sides.destination, place, signal);
+    const capabilities = await probeDestination(sides.destination, place, signal);
     if (inOneBucket || job.mode === 'Copy' || job.source.store === job.destination.store) {
       return { capabilities, oneSpace: inOneBucket };
     }
     const from = { client: sides.source, bucket: job.source.bucket };
     return { capabilities, oneSpace: await probeSameStore(sides.destination, place, from, signal) };
   });
+}
+
+/** Another pod of the stage may sweep our throw-away objects while we look at them; then we look again. */
+async function probeDestination(
+  client: S3Client,
+  place: ProbePlace,
+  signal: AbortSignal,
+): Promise<Capabilities> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await probeCapabilities(client, place, signal);
+    } catch (error) {
+      if (
+        attempt === 3 ||
+        !(error instanceof S3Error) ||
+        error.status !== 404 ||
+        error.code === 'NoSuchBucket'
+      ) {
+        throw error;
+      }
+    }
+  }
 }
 
 async function atStore<T>(

@@ -41,7 +41,7 @@ export async function writePlan(
   existing: ReadonlyMap<string, GetGrant>,
   plan: { readonly proved: ProvedPlan; readonly job: CopyJob },
   signal: AbortSignal,
-): Promise<PlanIndex> {
+): Promise<{ readonly index: PlanIndex; readonly ours: boolean }> {
   const { rows } = plan.proved;
   const shards: PlanIndex['shards'] = [];
   let number = firstFreeNumber(stage, existing);
@@ -56,10 +56,10 @@ export async function writePlan(
   }
   const index = makeIndex(plan, shards);
   const body = Buffer.from(JSON.stringify(index));
-  if ((await results.put(planIndexKey(stage), body, signal)) === 'Stored') return index;
+  if ((await results.put(planIndexKey(stage), body, signal)) === 'Stored') return { index, ours: true };
   const winner = await readPlanIndex(results, stage, await results.list(stage, signal), signal);
   if (winner === undefined) throw new PlanCorrupt('the plan exists but cannot be listed');
-  return winner;
+  return { index: winner, ours: false };
 }
 
 /** Reads the rows of one shard and checks them against the index. */

@@ -114,6 +114,8 @@ export function explainStoreError(error: unknown, role: StoreRole): unknown {
       );
     case 'RequestTimeTooSkewed':
       return refuse(`${where} says that the clock of this node is wrong: set the node's time`);
+    case 'ExpiredToken':
+      return new Unavailable(`${where} says that the credentials have expired: renew the store's Secret`);
     case 'ConnectionFailed':
     case 'Timeout':
       return new Unavailable(`${where} cannot be reached: ${error.message}`);

@@ -6,10 +6,11 @@ import type { CopyResult } from '../contract/manifests.ts';
 import type { CopyJob } from './job.ts';
 import { LedgerWriter, readLedger, writeShardDone, type RecordedRows } from './ledger.ts';
 import { deleteSources } from './move.ts';
+import { S3Error } from '../s3/errors.ts';
 import { sweepProbes } from '../s3/probe.ts';
 import { makePlan, type Sides } from './plan.ts';
 import { readPlanIndex, readShard, writePlan } from './planstore.ts';
-import type { PlanProblems } from './problems.ts';
+import { Unavailable, type PlanProblems } from './problems.ts';
 import type { ResultsStore } from './results.ts';
 import { copyShard } from './shard.ts';
 import { Tally } from './tally.ts';
@@ -57,24 +58,26 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
   const { job, results, worker, log } = work;
   work.problems.refuse();
   let existing = await results.list(worker.stage, signals.last);
-  const found = await readPlanIndex(results, worker.stage, existing, signals.last);
-  let index = found;
+  let index = await readPlanIndex(results, worker.stage, existing, signals.last);
+  // With another pod's plan, that pod may have copied rows that are in no ledger, or even be copying still.
+  let resumed = true;
   if (index === undefined) {
+    if (worker.index !== 0) throw new Unavailable('worker 0 makes the plan, and it is not there yet');
     // A plan that is not written yet is worth nothing: no reason to finish it when the pod is told to end.
     const planning = AbortSignal.any([signals.stop, signals.abort]);
-    const proved = await makePlan(
-      { job, sides: work.sides, problems: work.problems, owner: work.owner },
-      planning,
-    );
-    index = await writePlan(results, worker.stage, existing, { proved, job }, signals.last);
+    const { sides, problems, owner } = work;
+    const proved = await makePlan({ job, sides, problems, owner }, planning);
+    const written = await writePlan(results, worker.stage, existing, { proved, job }, signals.last);
+    index = written.index;
+    resumed = !written.ours;
     existing = await results.list(worker.stage, signals.last);
   }
   const { rows, toCopy, skipped, unchanged, unmatched, renamed, bytes, keyEquivalence } = index;
   const counts = { rows, toCopy, skipped, unchanged, unmatched, renamed, bytes, keyEquivalence };
-  log.info({ ...counts, shards: index.shards.length, resumed: found !== undefined }, 'plan');
+  log.info({ ...counts, shards: index.shards.length, resumed }, 'plan');
   const tally = new Tally(job, rows);
   work.onTally(tally);
-  await sweepProbes(work.sides.destination, { ...job.destination, owner: work.owner }, signals.abort);
+  await sweep(work, signals.abort);
   if (job.dryRun) return { finished: true, result: tally.result, failures: [] };
   const context = contextOf(work, index);
   let finished = true;
@@ -82,12 +85,19 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
     if (shard.index !== worker.index) continue;
     finished &&= !signals.stop.aborted;
     if (!finished) break;
-    finished = await runShard(
-      { work, context, shard, tally, existing, resumed: found !== undefined },
-      signals,
-    );
+    finished = await runShard({ work, context, shard, tally, existing, resumed }, signals);
   }
   return { finished, result: tally.result, failures: tally.failures };
+}
+
+/** Removes what a killed pod's probe left. Credentials that may not delete are no reason to fail a copy. */
+async function sweep({ job, sides, owner, log }: StageWork, signal: AbortSignal): Promise<void> {
+  try {
+    await sweepProbes(sides.destination, { ...job.destination, owner }, signal);
+  } catch (error) {
+    if (!(error instanceof S3Error)) throw error;
+    log.warn({ message: error.message }, 'throw-away objects cannot be deleted');
+  }
 }
 
 function contextOf({ job, sides }: StageWork, index: PlanIndex): TransferContext {

@@ -41,7 +41,12 @@ export async function copyRow(
     if (!(error instanceof S3Error)) throw error;
     if (error.status === 412 || error.code === 'PreconditionFailed')
       return resolveConflict(context, row, signal);
-    if (error.code === 'NoSuchKey' || error.code === 'NotFound') throw sourceChanged();
+    if (error.code === 'NoSuchKey' || error.code === 'NotFound') {
+      // In mode Move another pod of the same worker may have copied and deleted it.
+      const head = await headDestination(context, row, signal);
+      if (head !== undefined && isIdentical(row, head)) return head.etag;
+      throw sourceChanged();
+    }
     if (error.code === 'NoSuchUpload') return resolveConflict(context, row, signal);
     throw error;
   }

@@ -121,7 +121,9 @@ async function isRefused(attempt: Promise<unknown>): Promise<boolean> {
     if (error instanceof S3Error && (error.status === 412 || error.code === 'PreconditionFailed'))
       return true;
     // A store that does not know the condition may refuse it as such: then it is not to be used.
-    if (error instanceof S3Error && error.code === 'NotImplemented') return false;
+    // The same goes for credentials that may not delete.
+    if (error instanceof S3Error && (error.code === 'NotImplemented' || error.code === 'AccessDenied'))
+      return false;
     throw error;
   }
 }
