@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from './exec.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CommandFailed, type ExecOptions, execute, run } from './exec.ts';
 import { type Go, provideGo } from './go.ts';
 import { withLock } from './lock.ts';
 import { cacheRoot, modulesRoot } from './paths.ts';
@@ -79,6 +80,19 @@ async function cacheKey(upstream: Upstream, go: Go): Promise<string> {
   return hash.digest('hex').slice(0, 16);
 }
 
+const networkWords =
+  /dial tcp|timeout|connection reset|unexpected EOF|TLS handshake|\b50[0-4]\b|no such host/i;
+
+/** Compiles; tries again when it was the network, since all that was compiled before is kept. */
+async function goBuild(go: Go, args: readonly string[], options: ExecOptions): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const result = await execute(go.command, args, options);
+    if (result.code === 0) return;
+    if (attempt === 4 || !networkWords.test(result.stderr)) throw new CommandFailed('go', args, result);
+    await sleep(2000 * attempt * (1 + Math.random()));
+  }
+}
+
 async function build(upstream: Upstream, go: Go, folder: string): Promise<void> {
   const cwd = join(modulesRoot, upstream.module);
   const env = {
@@ -93,10 +107,10 @@ async function build(upstream: Upstream, go: Go, folder: string): Promise<void> 
   const programs = Object.entries(upstream.programs);
   const [first] = programs;
   if (programs.length === 1 && first !== undefined) {
-    await run(go.command, [...flags, '-o', join(folder, first[0]), first[1]], { cwd, env, timeoutMs });
+    await goBuild(go, [...flags, '-o', join(folder, first[0]), first[1]], { cwd, env, timeoutMs });
   } else {
     // One call for all, so that they share the compilation; each program is then named after its package.
-    await run(go.command, [...flags, '-o', `${folder}/`, ...programs.map(([, name]) => name)], {
+    await goBuild(go, [...flags, '-o', `${folder}/`, ...programs.map(([, name]) => name)], {
       cwd,
       env,
       timeoutMs,

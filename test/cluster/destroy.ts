@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { addressesOf } from './addresses.ts';
 import { killCgroup, removeCgroup } from './cgroups.ts';
 import { execute } from './exec.ts';
@@ -34,7 +35,10 @@ async function emptyTrash(): Promise<void> {
 async function tearDown(state: ClusterState): Promise<void> {
   const { bridge } = addressesOf(state.id);
   // Not when the supervisor itself is doing this: then it ends on its own.
-  if (state.supervisor !== null && state.supervisor.pid !== process.pid) signal(state.supervisor, 'SIGKILL');
+  if (state.supervisor !== null && state.supervisor.pid !== process.pid) {
+    // What it was just starting outside the cgroup, an `ip` or a `cp`, ends by itself within moments.
+    if (signal(state.supervisor, 'SIGKILL')) await sleep(50);
+  }
   await killCgroup(bridge);
   await removeNetwork(state.id);
   await removeCgroup(bridge);

@@ -23,6 +23,9 @@ function whyEnd(state: ClusterState): string | undefined {
   return state.supervisor === null && state.owner === null ? undefined : reasonToEnd(state, Date.now());
 }
 
+// One broken node must not cost the cluster its cloud.
+process.on('unhandledRejection', (error) => console.log(`unexpected: ${String(error)}`));
+
 const stop = new AbortController();
 let isServing = false;
 let cloud: Promise<void> | undefined;
@@ -33,8 +36,14 @@ for (;;) {
   if (reason !== undefined) {
     console.log(`${new Date().toISOString()} taking the cluster down: ${reason}`);
     stop.abort();
-    await destroyCluster(state, (now) => whyEnd(now) !== undefined);
-    break;
+    try {
+      await destroyCluster(state, (now) => whyEnd(now) !== undefined);
+      break;
+    } catch (error) {
+      console.log(`taking the cluster down: ${String(error)}; again in 5 s`);
+      await sleep(5000);
+      continue;
+    }
   }
   if (
     !isServing &&
