@@ -74,7 +74,7 @@ export class RunController {
       indexes: { run: (pod) => runUIDOf(pod) },
     });
     this.nodes = store(nodeResource);
-    this.facts = new WorkerFacts((key) => this.#queue.add(key));
+    this.facts = new WorkerFacts(clock, (key) => this.#queue.add(key));
     this.ledger = new NodeLedger({ clock, onFinal: (record) => void this.#writeNodes(record) });
     this.#pending = new PendingWatcher({
       client,

@@ -104,6 +104,10 @@ async function carryOut(
   let changed: string | undefined;
   try {
     changed = await applyActions(plan.actions, observed, applyDeps, signal);
+    if (plan.actions.some(({ type }) => type === 'CreateJob')) {
+      const handover = deps.facts.takeReportAge(run.metadata.uid);
+      if (handover !== undefined) deps.metrics.handover(handover);
+    }
   } catch (error) {
     if (!(error instanceof StageRefused)) throw error;
     plan = refuseStage(plan, error, deps.clock.now());
@@ -112,7 +116,7 @@ async function carryOut(
       'The cluster refused the Job of a stage',
     );
   }
-  const inMs = await writeStatus(key, plan, run, changed ?? run.metadata.resourceVersion, deps, signal);
+  const inMs = await writeStatus(key, plan, observed, changed ?? run.metadata.resourceVersion, deps, signal);
   await applyActions(plan.afterwards ?? [], observed, applyDeps, signal);
   return plan.requeueAfterMs === undefined ? inMs : Math.min(plan.requeueAfterMs, inMs ?? Infinity);
 }
@@ -120,11 +124,12 @@ async function carryOut(
 async function writeStatus(
   key: string,
   plan: Plan,
-  run: PipelineRun,
+  observed: Observed,
   resourceVersion: string,
   deps: RunDeps,
   signal: AbortSignal,
 ): Promise<number | undefined> {
+  const { run } = observed;
   const { namespace, name, uid } = run.metadata;
   let result: Written;
   try {
@@ -136,7 +141,7 @@ async function writeStatus(
   }
   if (!result.written) return result.inMs;
   deps.gate.wroteAt(key, pipelineRuns, result.resourceVersion);
-  countTransition(run, plan.status, deps.metrics);
+  countTransition(observed, plan.status, deps.metrics);
   const regarding = { apiVersion: run.apiVersion, kind: run.kind, namespace, name, uid };
   for (const event of plan.events) deps.recorder.record({ regarding, ...event });
   return undefined;

@@ -1,38 +1,77 @@
 /** Metrics of what a status write has made true: counted on the winning write, so once. */
 import { stageKind } from '../api/defaults.ts';
-import { isTerminal, type PipelineRunStatus } from '../api/status.ts';
+import { isTerminal, type PipelineRunStatus, type StageStatus } from '../api/status.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { RunMetrics } from '../telemetry/runsink.ts';
-import { millis } from './podfacts.ts';
+import { childrenOf } from './children.ts';
+import { millis, scheduledAt, startedAt } from './podfacts.ts';
 import { conditionOf } from './status.ts';
+import type { Observed } from './types.ts';
 
-export function countTransition(run: PipelineRun, next: PipelineRunStatus, metrics: RunMetrics): void {
-  const labels = { namespace: run.metadata.namespace, pipeline: run.spec.pipeline ?? run.metadata.name };
+export function countTransition(observed: Observed, next: PipelineRunStatus, metrics: RunMetrics): void {
+  const { run } = observed;
   const before = new Map((run.status?.stages ?? []).map((stage) => [stage.name, stage]));
-  for (const stage of next.stages ?? []) {
-    const old = before.get(stage.name);
-    const spec = run.spec.stages.find(({ name }) => name === stage.name);
-    if (!spec) continue;
-    const kind = stageKind(spec);
-    if ((stage.attempt ?? 1) > (old?.attempt ?? 1)) metrics.stageRetried(kind, stage.reason ?? '');
-    if (isTerminal(stage.state) && !(old && isTerminal(old.state)))
-      metrics.stageFinished({
-        ...labels,
-        kind,
-        result: stage.state,
-        seconds: seconds(stage.startTime, stage.completionTime),
-      });
-  }
-  const wasOpen =
-    conditionOf(run.status, 'Succeeded')?.status !== 'True' &&
-    conditionOf(run.status, 'Succeeded')?.status !== 'False';
-  const ended = conditionOf(next, 'Succeeded');
-  if (!wasOpen || ended === undefined || ended.status === 'Unknown' || !next.outcome) return;
-  const total = seconds(run.metadata.creationTimestamp, next.completionTime);
-  metrics.runFinished({ ...labels, result: next.outcome.result, reason: ended.reason, seconds: total });
-  metrics.committed(seconds(next.outcome.time, next.completionTime));
+  for (const stage of next.stages ?? []) countStage(observed, before.get(stage.name), stage, metrics);
+  if (isOpen(run.status) && !isOpen(next)) countEnd(observed, next, metrics);
 }
 
-function seconds(from: string | undefined, to: string | undefined): number {
-  return ((millis(to) ?? 0) - (millis(from) ?? millis(to) ?? 0)) / 1000;
+const labelsOf = (run: PipelineRun): { namespace: string; pipeline: string } => ({
+  namespace: run.metadata.namespace,
+  pipeline: run.spec.pipeline ?? run.metadata.name,
+});
+
+function isOpen(status: PipelineRunStatus | undefined): boolean {
+  const condition = conditionOf(status, 'Succeeded');
+  return condition === undefined || condition.status === 'Unknown';
+}
+
+function countStage(
+  observed: Observed,
+  old: StageStatus | undefined,
+  stage: StageStatus,
+  metrics: RunMetrics,
+): void {
+  const spec = observed.run.spec.stages.find(({ name }) => name === stage.name);
+  if (!spec) return;
+  const kind = stageKind(spec);
+  if ((stage.attempt ?? 1) > (old?.attempt ?? 1)) metrics.stageRetried(kind, stage.reason ?? '');
+  if (!isTerminal(stage.state) || (old && isTerminal(old.state))) return;
+  const labels = labelsOf(observed.run);
+  const total = seconds(millis(stage.startTime), millis(stage.completionTime));
+  metrics.stageFinished({ ...labels, kind, result: stage.state, seconds: total });
+  const { job, pods } = childrenOf(stage.name, observed.jobs, observed.pods);
+  const first = pods[0];
+  if (!job || !first) return;
+  const scheduled = scheduledAt(first);
+  const started = startedAt(first);
+  if (scheduled !== undefined)
+    metrics.nodeWait(kind, seconds(millis(job.metadata.creationTimestamp), scheduled));
+  if (started !== undefined) metrics.stageStart(kind, seconds(scheduled, started));
+  for (const pod of pods) {
+    const copy = observed.reports.get(pod.metadata.uid ?? '')?.copy;
+    if (copy)
+      metrics.copied(labels, {
+        copied: copy.copied,
+        skipped: copy.skipped,
+        unchanged: copy.unchanged,
+        failed: copy.failed,
+        bytes: copy.bytes,
+      });
+  }
+}
+
+function countEnd({ run, pods }: Observed, next: PipelineRunStatus, metrics: RunMetrics): void {
+  const { outcome } = next;
+  if (!outcome) return;
+  const created = millis(run.metadata.creationTimestamp);
+  const starts = pods.map(startedAt).filter((time) => time !== undefined);
+  const reason = conditionOf(next, 'Succeeded')?.reason ?? outcome.reason;
+  const ended = millis(next.completionTime);
+  metrics.runFinished({ ...labelsOf(run), result: outcome.result, reason, seconds: seconds(created, ended) });
+  metrics.committed(seconds(millis(outcome.time), ended));
+  if (starts.length > 0) metrics.runStarted(labelsOf(run), seconds(created, Math.min(...starts)));
+}
+
+function seconds(from: number | undefined, to: number | undefined): number {
+  return from === undefined || to === undefined ? 0 : (to - from) / 1000;
 }

@@ -2,6 +2,7 @@
  * What workers have told this process: manifests, progress, and which pods it has given up. Kept in memory only,
  * because everything in it is found again: manifests in the store, progress with the next call, lost pods from nodes.
  */
+import type { Clock } from '../kube/clock.ts';
 import type { ProgressRequest } from '../../workers/contract/workerapi.ts';
 import type { WorkerManifest } from '../../workers/contract/manifests.ts';
 import type { Progress } from './types.ts';
@@ -21,19 +22,25 @@ interface RunFacts {
   /** By stage, then by worker index: the newest pod of an index speaks for it. */
   progress: Map<string, Map<number, ProgressRequest>>;
   fenced: Set<string>;
+  /** When the last report came, in monotonic milliseconds, until somebody asked. */
+  reportedAt?: number;
 }
 
 export class WorkerFacts {
   readonly #runs = new Map<string, RunFacts>();
+  readonly #clock: Clock;
   readonly #changed: (key: string) => void;
 
   /** `changed` is called with the key of a run about which there is something new. */
-  constructor(changed: (key: string) => void) {
+  constructor(clock: Clock, changed: (key: string) => void) {
+    this.#clock = clock;
     this.#changed = changed;
   }
 
   reported(source: FactSource, manifest: WorkerManifest): void {
-    this.#of(source.runUID).reports.set(source.podUID, manifest);
+    const facts = this.#of(source.runUID);
+    facts.reports.set(source.podUID, manifest);
+    facts.reportedAt = this.#clock.monotonicMs();
     this.#changed(`${source.namespace}/${source.run}`);
   }
 
@@ -56,6 +63,15 @@ export class WorkerFacts {
 
   reports(runUID: string): ReadonlyMap<string, WorkerManifest> {
     return this.#runs.get(runUID)?.reports ?? NONE;
+  }
+
+  /** Seconds since the last report of the run; only once per report. */
+  takeReportAge(runUID: string): number | undefined {
+    const facts = this.#runs.get(runUID);
+    if (facts?.reportedAt === undefined) return undefined;
+    const age = (this.#clock.monotonicMs() - facts.reportedAt) / 1000;
+    delete facts.reportedAt;
+    return age;
   }
 
   /** Summed over the workers of each stage. */
