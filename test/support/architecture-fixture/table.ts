@@ -30,7 +30,8 @@ const PURE_KUBE =
   /^operator\/(api|kube\/(types|errors|conditions|key|clock|resource|resource-version|logger|metrics)\.ts$)/;
 
 /** Files of operator/pipelinerun that have effects; all others there are pure. */
-const EFFECTS = /^operator\/pipelinerun\/(apply|reconcile|controller|admission|write|finalize|observe)\.ts$/;
+const EFFECTS =
+  /^operator\/pipelinerun\/(apply|reconcile|controller|admission|write|finalize|observe|workers)\.ts$/;
 
 /** The first part whose pattern fits the file counts. */
 const PARTS: readonly Part[] = [
@@ -75,7 +76,7 @@ const PARTS: readonly Part[] = [
   {
     files: EFFECTS,
     values: /^(operator\/(api|kube|nodes|stages)|workers\/contract)\//,
-    types: /^operator\/(results|telemetry)\//,
+    types: /^operator\/(results|telemetry|workerapi)\//,
     node: ANY,
     packages: /^zod$/,
   },
@@ -154,6 +155,7 @@ export const FORBIDDEN: readonly (readonly [file: string, statement: string])[] 
   ['operator/pipelinerun/plan.ts', "import { a } from '../../workers/s3/client.ts';"],
   ['operator/pipelinerun/plan.ts', "import { a } from '../workerapi/grants.ts';"],
   ['operator/pipelinerun/apply.ts', "import { a } from '../results/commit.ts';"],
+  ['operator/pipelinerun/workers.ts', "import { a } from '../workerapi/server.ts';"],
   ['operator/pipelinerun/apply.ts', "import { a } from '@kubernetes/client-node';"],
   ['operator/pipelinerun/apply.ts', "import { a } from '../../test/support/fake.ts';"],
   ['operator/results/x.ts', "import { a } from '../pipelinerun/plan.ts';"],
@@ -188,6 +190,7 @@ export const ALLOWED: readonly (readonly [file: string, statement: string])[] = 
   ['operator/pipelinerun/plan.ts', "import { a } from '../../workers/contract/keys.ts';"],
   ['operator/pipelinerun/apply.ts', "import { a } from '../kube/errors.ts';"],
   ['operator/pipelinerun/controller.ts', "import { a } from '../kube/controller.ts';"],
+  ['operator/pipelinerun/workers.ts', "import type { A } from '../workerapi/types.ts';"],
   ['operator/results/x.ts', "import { a } from '../../workers/s3/client.ts';"],
   ['operator/results/api/x.ts', "import type { A } from '../../kube/client.ts';"],
   ['operator/main.ts', "import { a } from './kube/http-client.ts';"],
