@@ -14,6 +14,7 @@ export interface Answer {
 
 const JSON_TYPE = 'application/json';
 export const MERGE_PATCH = 'application/merge-patch+json';
+const CRD_PATH = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${CRD_NAME}`;
 const APPLY = 'application/apply-patch+yaml';
 
 /** Where `npm test` says that the cluster is. */
@@ -30,6 +31,7 @@ export class PipelineRunServer {
   readonly #access: ClusterAccess;
   readonly #agent: Agent;
   readonly namespace: string;
+  #hadCrd = false;
 
   private constructor(access: ClusterAccess, namespace: string) {
     this.#access = access;
@@ -51,13 +53,9 @@ export class PipelineRunServer {
   }
 
   async #install(): Promise<void> {
-    const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${CRD_NAME}`;
-    const applied = await this.send(
-      'PATCH',
-      `${path}?fieldManager=ebbflow-tests&force=true`,
-      buildCrd(),
-      APPLY,
-    );
+    this.#hadCrd = (await this.send('GET', CRD_PATH)).status === 200;
+    const query = '?fieldManager=ebbflow-tests&force=true';
+    const applied = await this.send('PATCH', `${CRD_PATH}${query}`, buildCrd(), APPLY);
     if (applied.status >= 300) throw new Error(`the API server refused the CRD: ${applied.message}`);
     await this.send('POST', '/api/v1/namespaces', { metadata: { name: this.namespace } });
     // A definition takes effect some moments after it was accepted.
@@ -108,16 +106,34 @@ export class PipelineRunServer {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(15_000),
     });
-    const answer: Record<string, unknown> = Object.fromEntries(
-      Object.entries(Object(await response.body.json())),
-    );
-    const message = typeof answer['message'] === 'string' ? answer['message'] : '';
-    return { status: response.statusCode, message, body: answer };
+    return readAnswer(response.statusCode, await response.body.text());
   }
 
-  /** Deletes the namespace with everything in it, without waiting. */
+  /** Deletes what was made: the namespace with everything in it, and the definition unless it was there before. */
   async close(): Promise<void> {
-    await this.send('DELETE', `/api/v1/namespaces/${this.namespace}`);
-    await this.#agent.close();
+    try {
+      await this.send('DELETE', `/api/v1/namespaces/${this.namespace}`);
+      if (!this.#hadCrd) await this.#removeCrd();
+    } finally {
+      await this.#agent.close();
+    }
   }
+
+  /** Who installs the chart next must not meet a definition that is not Helm's. */
+  async #removeCrd(): Promise<void> {
+    await this.send('DELETE', CRD_PATH);
+    const end = performance.now() + 30_000;
+    while ((await this.send('GET', CRD_PATH)).status !== 404) {
+      if (performance.now() > end) throw new Error('the CRD was not removed within 30 s');
+      await sleep(100);
+    }
+  }
+}
+
+/** A path that is not served yet is answered in plain text. */
+function readAnswer(status: number, text: string): Answer {
+  if (!text.startsWith('{')) return { status, message: text, body: {} };
+  const body: Record<string, unknown> = JSON.parse(text);
+  const message = typeof body['message'] === 'string' ? body['message'] : '';
+  return { status, message, body };
 }
