@@ -50,7 +50,13 @@ async function main(wanted: readonly Step[]): Promise<number> {
   const needCluster = wanted.filter((step) => step.cluster);
   // Mostly compiling once, and waiting later: the other steps run beside it.
   const cluster: Promise<SharedCluster> | undefined =
-    needCluster.length > 0 ? provideCluster(values.cluster, (line) => say(`  [cluster] ${line}`)) : undefined;
+    needCluster.length > 0
+      ? provideCluster({
+          existing: values.cluster,
+          images: needCluster.some((step) => step.images === true),
+          say: (line) => say(`  [cluster] ${line}`),
+        })
+      : undefined;
   cluster?.catch(() => undefined);
 
   try {
@@ -65,9 +71,13 @@ async function main(wanted: readonly Step[]): Promise<number> {
 async function performOn(cluster: Promise<SharedCluster>, needCluster: readonly Step[]): Promise<void> {
   const waited = performance.now();
   try {
-    const { environment } = await untilInterrupted(cluster);
+    const { environment, imagesFailed } = await untilInterrupted(cluster);
     say(`  [cluster] usable; waited ${seconds(waited)} s for it after the other steps`);
-    for (const step of needCluster) await perform(step, environment);
+    for (const step of needCluster) {
+      if (step.images === true && imagesFailed !== undefined)
+        done.push({ step: step.name, seconds: 0, tally: failOnce(step.name, `no images: ${imagesFailed}`) });
+      else await perform(step, environment);
+    }
   } catch (error) {
     const why = `no cluster: ${error instanceof Error ? error.message : String(error)}`;
     for (const { name } of needCluster) done.push({ step: name, seconds: 0, tally: failOnce(name, why) });
