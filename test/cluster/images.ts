@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { provideBinaries } from './binaries.ts';
 import { buildImage } from './buildah.ts';
@@ -7,6 +7,7 @@ import { containerdConfig, pauseReference } from './containerd.ts';
 import { run } from './exec.ts';
 import { hashContents } from './hashing.ts';
 import { withLock } from './lock.ts';
+import { databases } from './nodefiles.ts';
 import { stateRoot } from './paths.ts';
 import { reportWhile } from './progress.ts';
 import { listStates } from './state.ts';
@@ -53,6 +54,49 @@ async function forgetOldTemplates(root: string): Promise<void> {
   for (const name of names.slice(3)) await rm(join(root, name), { recursive: true, force: true });
 }
 
+/** Which archives a template was filled from; a line per archive that changes when the archive does. */
+function readFacts(template: string): string[] {
+  try {
+    return readFileSync(join(template, 'archives'), 'utf8').split('\n');
+  } catch {
+    return [];
+  }
+}
+
+/** The template that lacks the fewest of the wanted images and has no other. */
+function findStart(root: string, facts: readonly string[]): string | undefined {
+  const wanted = new Set(facts);
+  const usable = readdirSync(root)
+    .filter((name) => /^[0-9a-f]{16}$/.test(name))
+    .map((name) => ({ path: join(root, name), facts: readFacts(join(root, name)) }))
+    .filter(
+      (template) => template.facts.every((fact) => wanted.has(fact)) && template.facts[0] !== undefined,
+    );
+  return usable.toSorted((one, two) => two.facts.length - one.facts.length)[0]?.path;
+}
+
+/** Layers and blobs are never written again, so hard links will do; the databases are. */
+async function copyStore(from: string, to: string): Promise<void> {
+  await run('cp', ['-al', join(from, 'containerd'), to], { timeoutMs: 120_000 });
+  for (const file of databases) {
+    await rm(join(to, 'containerd', file));
+    await copyFile(join(from, 'containerd', file), join(to, 'containerd', file));
+  }
+}
+
+async function fillTemplate(
+  partial: string,
+  start: string | undefined,
+  archives: readonly string[],
+): Promise<void> {
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(partial, { recursive: true });
+  if (start !== undefined) await copyStore(start, partial);
+  await mkdir(join(partial, 'containerd'), { recursive: true });
+  await writeFile(join(partial, 'config.toml'), containerdConfig());
+  await run('unshare', ['-m', 'sh', '-c', fillScript, 'sh', partial, ...archives], { timeoutMs: 300_000 });
+}
+
 /**
  * A containerd store that holds these images (and the pause image), unpacked. Made once for a set of archives; a
  * node then starts from it without importing anything.
@@ -75,18 +119,17 @@ export async function provideTemplate(
     }
     await forgetOldTemplates(root);
     const partial = `${folder}.partial`;
-    await rm(partial, { recursive: true, force: true });
-    await mkdir(join(partial, 'containerd'), { recursive: true });
-    await writeFile(join(partial, 'config.toml'), containerdConfig());
-    const work = run('unshare', ['-m', 'sh', '-c', fillScript, 'sh', partial, ...all], {
-      timeoutMs: 300_000,
-    });
+    const start = findStart(root, facts);
+    const present = new Set(start === undefined ? [] : readFacts(start));
+    const lacking = all.filter((_, index) => !present.has(facts[index] ?? ''));
+    const work = fillTemplate(partial, start, lacking);
     await reportWhile(
       progress,
-      `Unpacking ${all.length} images for the nodes`,
-      2 + 4 * archives.length,
+      `Unpacking ${lacking.length} images for the nodes`,
+      2 + 5 * lacking.length,
       work,
     );
+    await writeFile(join(partial, 'archives'), facts.join('\n'));
     await rename(partial, folder);
   });
   return folder;

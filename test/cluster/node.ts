@@ -128,14 +128,14 @@ export async function bootNode(state: ClusterState, record: NodeRecord): Promise
     copyTemplate(state.imageTemplate ?? '', join(folder, 'containerd')),
     plugIn(state.id, host).then(() => addPodRoutes(host, others)),
     writeConfiguration(state, record, host),
-    ...['', '/containerd', '/kubelet', '/kube-proxy'].map((part) => makeCgroup(cgroup + part)),
+    ...['/anchor', '/containerd', '/kubelet', '/kube-proxy'].map((part) => makeCgroup(cgroup + part)),
   ]);
   await writeFile(join(folder, 'anchor.sh'), anchorScript(folder, mounts[0]));
   startProcess(state.directory, {
     name: processName(record.host, 'anchor'),
     command: 'nsenter',
     args: [`--net=/run/netns/${host.netns}`, 'unshare', '-m', 'sh', join(folder, 'anchor.sh')],
-    cgroup,
+    cgroup: `${cgroup}/anchor`,
   });
   const anchor = processName(record.host, 'anchor');
   await waitForFile(

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { run } from './exec.ts';
 
 const snapshotter = 'io.containerd.snapshotter.v1.overlayfs';
-const databases = ['io.containerd.metadata.v1.bolt/meta.db', `${snapshotter}/metadata.db`];
+/** Files of a containerd store that are written while it is used, below its root. */
+export const databases = ['io.containerd.metadata.v1.bolt/meta.db', `${snapshotter}/metadata.db`];
 const contents = 'io.containerd.content.v1.content';
 
 /** A folder of the template that the node sees, read-only, at a place of its own. */
