@@ -1,3 +1,4 @@
+import { WorkerApiError } from '../api/errors.ts';
 import type { WorkerEnvironment } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
 import type { CopyResult, WorkerManifest } from '../contract/manifests.ts';
@@ -5,7 +6,6 @@ import { S3Error } from '../s3/errors.ts';
 import { ListingStuck } from './list.ts';
 import { PlanRefused, Unavailable, type CopyReason } from './problems.ts';
 import type { StageEnd } from './stage.ts';
-import { ApiRefused } from './workerapi.ts';
 
 /** The last word of a copy worker: what it exits with and says. */
 export interface Ending {
@@ -38,6 +38,8 @@ export function endOfStage(end: StageEnd, maxFailures: number): Ending {
   return { exitCode: EXIT.tooManyFailures, reason: 'CopyFailed', message, result };
 }
 
+const passingErrors = [Unavailable, S3Error, WorkerApiError, ListingStuck];
+
 /** Judges an error that ended the stage. */
 export function endOfError(error: unknown, result: CopyResult | undefined): Ending {
   const message = error instanceof Error ? error.message : 'unknown failure';
@@ -45,8 +47,10 @@ export function endOfError(error: unknown, result: CopyResult | undefined): Endi
     const exitCode = error.reason === 'InvalidSpec' ? EXIT.misconfigured : EXIT.planRefused;
     return { exitCode, reason: error.reason, message, result };
   }
-  if (error instanceof ApiRefused) return { exitCode: EXIT.notAdmitted, reason: 'Error', message, result };
-  const passing = error instanceof Unavailable || error instanceof S3Error || error instanceof ListingStuck;
+  if (error instanceof WorkerApiError && error.code === 'Refused' && !error.retryable) {
+    return { exitCode: EXIT.notAdmitted, reason: 'Error', message, result };
+  }
+  const passing = passingErrors.some((kind) => error instanceof kind);
   if (passing) return { exitCode: EXIT.unavailable, reason: 'StoreUnavailable', message, result };
   return { exitCode: 1, reason: 'Error', message, result };
 }

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { pino, type DestinationStream, type Logger } from 'pino';
 import { prettifyError } from 'zod';
+import { openWorkerApi, type WorkerApi } from '../api/client.ts';
 import { copyStage, type CopyStage } from '../../operator/api/copystage.ts';
 import { PATHS, readEnvironment, type WorkerEnvironment } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
@@ -16,7 +17,6 @@ import { ResultsStore, sha256 } from './results.ts';
 import { runStage, type StageSignals } from './stage.ts';
 import { openSides } from './stores.ts';
 import type { Tally } from './tally.ts';
-import { WorkerApi } from './workerapi.ts';
 
 /** What the role takes from its process. */
 export interface CopyHost {
@@ -53,7 +53,7 @@ export async function runCopyWorker(host: CopyHost): Promise<number> {
   }
   const signals = makeSignals(host.terminate);
   const options = host.patience === undefined ? {} : { patience: host.patience };
-  const api = new WorkerApi(env, options);
+  const api = openWorkerApi(env);
   const results = new ResultsStore(api, options);
   let ending: Ending;
   try {
@@ -61,10 +61,10 @@ export async function runCopyWorker(host: CopyHost): Promise<number> {
     const report = { ...ending.result, exitCode: ending.exitCode, reason: ending.reason };
     log[ending.exitCode === EXIT.ok ? 'info' : 'error']({ ...report, message: ending.message }, 'end');
     await writeTermination(host, ending);
-    await handIn(env, ending, startTime, { api, results, log }, signals.last);
+    await handIn(env, ending, startTime, { api, results, log }, options, signals.last);
   } finally {
     signals.clear();
-    await Promise.all([results.close(), api.close()]);
+    await api.close();
   }
   return ending.exitCode;
 }
@@ -137,12 +137,13 @@ async function handIn(
   ending: Ending,
   startTime: Date,
   { api, results, log }: Tools,
+  patience: { readonly patience?: number },
   signal: AbortSignal,
 ): Promise<void> {
   try {
     const body = Buffer.from(JSON.stringify(makeManifest(env, ending, startTime)));
     await results.put(workerManifestKey(env), body, signal);
-    await api.report(sha256(body), signal);
+    await api.report(sha256(body), signal, patience);
   } catch (error) {
     log.error(
       { message: error instanceof Error ? error.message : 'unknown failure' },

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
+import type { WorkerApi } from '../api/client.ts';
 import type { Tally } from './tally.ts';
-import type { WorkerApi } from './workerapi.ts';
 
 /** Milliseconds between progress posts, and between progress lines in the log. */
 const postEvery = 2_000;

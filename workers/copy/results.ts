@@ -1,18 +1,16 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, request, type Dispatcher } from 'undici';
+import type { WorkerApi } from '../api/client.ts';
+import { WorkerApiError } from '../api/errors.ts';
 import type { GetGrant, PutGrant } from '../contract/workerapi.ts';
 import { Unavailable } from './problems.ts';
-import type { WorkerApi } from './workerapi.ts';
 
 /** Whether an object is now there by our hand, or was there before. */
 export type PutOutcome = 'Stored' | 'Exists';
 
-/** Milliseconds for one transfer, and for all its attempts. */
-const transferTimeout = 60_000;
-const patience = 5 * 60_000;
 /** A grant with less life left than this (milliseconds) is asked for anew. */
 const leastLife = 60_000;
+/** How often a new grant is asked for when the store does not take one (any more). */
+const mostGrants = 3;
 
 /**
  * The run's part of the results bucket, seen through grants: only what the operator signs for this pod can be read or
@@ -20,18 +18,18 @@ const leastLife = 60_000;
  */
 export class ResultsStore {
   readonly #api: WorkerApi;
-  readonly #agent = new Agent({ connections: 8, connect: { timeout: 10_000 } });
-  readonly #puts = new Map<string, { grant: PutGrant; until: number }>();
-  readonly #patience: number;
+  readonly #options: { readonly patience?: number };
+  readonly #puts = new Map<string, { readonly grant: PutGrant; readonly until: number }>();
 
-  constructor(api: WorkerApi, options: { patience?: number } = {}) {
+  /** `patience`: milliseconds for which a store or operator that does not answer is waited for. */
+  constructor(api: WorkerApi, options: { readonly patience?: number } = {}) {
     this.#api = api;
-    this.#patience = options.patience ?? patience;
+    this.#options = options;
   }
 
   /** What exists of a stage's plan and ledger, with URLs to read it. */
   async list(stage: string, signal: AbortSignal): Promise<ReadonlyMap<string, GetGrant>> {
-    const { existing } = await this.#api.grant({ list: [stage] }, signal);
+    const { existing } = await this.#api.grants({ list: [stage] }, signal, this.#options);
     return new Map(existing.map((grant) => [grant.key, grant]));
   }
 
@@ -39,7 +37,7 @@ export class ResultsStore {
   async prepare(keys: readonly string[], signal: AbortSignal): Promise<void> {
     const missing = keys.filter((key) => (this.#puts.get(key)?.until ?? 0) - Date.now() < leastLife);
     if (missing.length === 0) return;
-    const { put, expiresAt } = await this.#api.grant({ put: [...missing] }, signal);
+    const { put, expiresAt } = await this.#api.grants({ put: missing }, signal, this.#options);
     const until = new Date(expiresAt).getTime();
     for (const grant of put) this.#puts.set(grant.key, { grant, until });
   }
@@ -47,75 +45,41 @@ export class ResultsStore {
   /** Writes an object that must not exist yet. `Exists` may be our own write whose reply was lost. */
   async put(key: string, body: Uint8Array, signal: AbortSignal): Promise<PutOutcome> {
     const md5 = createHash('md5').update(body).digest('base64');
-    const outcome = await this.#retried(key, signal, async (attemptSignal) => {
+    const outcome = await this.#regranted(async () => {
       await this.prepare([key], signal);
       const grant = this.#puts.get(key)?.grant;
       if (grant === undefined) throw new Unavailable(`the operator gave no URL to write ${key}`);
+      this.#puts.delete(key);
       const headers = { ...grant.headers, 'content-md5': md5 };
-      const { status } = await this.#send(grant.url, { method: 'PUT', headers, body, signal: attemptSignal });
-      if (status === 200) return 'Stored';
-      if (status === 412) return 'Exists';
-      if (status === 403) this.#puts.delete(key);
-      return { status };
+      return this.#api.put({ ...grant, headers }, body, signal, this.#options);
     });
-    this.#puts.delete(key);
-    return outcome;
+    return outcome === 'stored' ? 'Stored' : 'Exists';
   }
 
   /** Reads an object whole. */
   async get(grant: GetGrant, signal: AbortSignal): Promise<Buffer> {
-    let current = grant;
-    return this.#retried(grant.key, signal, async (attemptSignal) => {
-      const { status, body } = await this.#send(current.url, { method: 'GET', signal: attemptSignal });
-      if (status === 200) return body;
-      if (status === 403) {
-        const { get } = await this.#api.grant({ get: [grant.key] }, signal);
-        current = get[0] ?? current;
-      }
-      return { status };
+    let current: GetGrant | undefined = grant;
+    const body = await this.#regranted(async () => {
+      current ??= (await this.#api.grants({ get: [grant.key] }, signal, this.#options)).get[0];
+      const using = current;
+      current = undefined;
+      return using === undefined ? undefined : this.#api.get(using, signal, this.#options);
     });
+    if (body === undefined) throw new Unavailable(`${grant.key} is no longer in the results store`);
+    return body;
   }
 
-  async close(): Promise<void> {
-    await this.#agent.destroy();
-  }
-
-  async #send(
-    url: string,
-    options: Pick<Dispatcher.RequestOptions, 'method' | 'body' | 'headers'> & { signal: AbortSignal },
-  ): Promise<{ status: number; body: Buffer }> {
-    const response = await request(url, { ...options, dispatcher: this.#agent });
-    const body = Buffer.from(await response.body.arrayBuffer());
-    return { status: response.statusCode, body };
-  }
-
-  async #retried<T extends string | Buffer>(
-    key: string,
-    signal: AbortSignal,
-    work: (attempt: AbortSignal) => Promise<T | { status: number }>,
-  ): Promise<T> {
-    const until = Date.now() + this.#patience;
+  /** Repeats `work`, which takes a new grant every time, while the store refuses grants. */
+  async #regranted<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
-      let failed = 'no answer';
       try {
-        const result = await work(AbortSignal.any([signal, AbortSignal.timeout(transferTimeout)]));
-        if (typeof result === 'string' || Buffer.isBuffer(result)) return result;
-        failed = `status ${result.status}`;
+        return await work();
       } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        if (isOurs(error)) throw error;
-        // The message of a failed request has no URL in it: host and port at most.
-        failed = error instanceof Error ? error.message : failed;
+        const refused = error instanceof WorkerApiError && error.code === 'GrantRefused';
+        if (!refused || attempt >= mostGrants) throw error;
       }
-      if (Date.now() >= until)
-        throw new Unavailable(`the results store does not take or give ${key}: ${failed}`);
-      await sleep(Math.random() * Math.min(5_000, 100 * 2 ** attempt), undefined, { signal });
     }
   }
-}
-
-function isOurs(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'ApiRefused' || error.name === 'Unavailable');
 }
 
 /** Lower-case hex SHA-256. */
