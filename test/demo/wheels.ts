@@ -14,14 +14,11 @@ const pythonVersion = '3.11';
 /** Newest first: what a wheel may ask of the C library (Debian 12 has 2.36). */
 const platforms = ['manylinux_2_28_x86_64', 'manylinux_2_27_x86_64', 'manylinux2014_x86_64'];
 
-/** The C library's names of the platform that wheels may be for, oldest demands last. */
 function downloadArguments(folder: string, packages: readonly string[]): string[] {
   const choice = platforms.flatMap((platform) => ['--platform', platform]);
-  return [
-    ...['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps'],
-    ...['--only-binary', ':all:', '--implementation', 'cp', '--python-version', pythonVersion, ...choice],
-    ...['--dest', folder, ...packages],
-  ];
+  const fixed = '-m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all:';
+  const python = ['--implementation', 'cp', '--python-version', pythonVersion, ...choice];
+  return [...fixed.split(' '), ...python, '--dest', folder, ...packages];
 }
 
 /**
@@ -57,6 +54,7 @@ export async function provideWheels(
 /** Absolute path of the one wheel of that package in the folder. */
 export async function wheelIn(folder: string, name: string): Promise<string> {
   const found = (await readdir(folder)).find((file) => file.startsWith(`${name}-`) && file.endsWith('.whl'));
-  if (found === undefined) throw new Error(`${folder} has no wheel of ${name}: delete that folder and try again`);
+  if (found === undefined)
+    throw new Error(`${folder} has no wheel of ${name}: delete that folder and try again`);
   return join(folder, found);
 }

@@ -1,0 +1,87 @@
+import { LABEL } from '../../operator/api/names.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
+import type { DeepReadonly, Pod } from '../../operator/kube/types.ts';
+import { CONTAINERS } from '../../workers/contract/environment.ts';
+import type { Progress } from './live.ts';
+
+/** Milliseconds between two tries to open a log that did not open. */
+const pause = 500;
+const tries = 20;
+
+/** How far a training program is, where its line says `epoch 3/40`. */
+export function readEpoch(line: string): Progress | undefined {
+  const [, done, total] = /\bepoch (\d+)\/(\d+)\b/.exec(line) ?? [];
+  return done === undefined || total === undefined
+    ? undefined
+    : { done: Number(done), total: Number(total), unit: 'epochs' };
+}
+
+/** Time (milliseconds) and words of a line of a log with timestamps; undefined for anything else. */
+export function splitStamp(line: string): { at: number; words: string } | undefined {
+  const space = line.indexOf(' ');
+  const at = Date.parse(line.slice(0, Math.max(space, 0)));
+  return Number.isNaN(at) ? undefined : { at, words: line.slice(space + 1) };
+}
+
+/** Follows the log of every worker as it is written: for the live view, and to know when the first line came. */
+export class LogTaps {
+  readonly progress = new Map<string, Progress>();
+  readonly lastLines = new Map<string, string>();
+  readonly #client: KubeClient;
+  readonly #changed: () => void;
+  readonly #followed = new Set<string>();
+  #firstLineAt: number | undefined;
+
+  constructor(client: KubeClient, changed: () => void) {
+    this.#client = client;
+    this.#changed = changed;
+  }
+
+  /** Time of the first line that any worker wrote, by the clock of its node. */
+  get firstLineAt(): number | undefined {
+    return this.#firstLineAt;
+  }
+
+  /** Starts following a pod whose worker has started, once. */
+  look(pod: DeepReadonly<Pod>, signal: AbortSignal): void {
+    const uid = pod.metadata.uid ?? '';
+    const worker = pod.status?.containerStatuses?.find(
+      ({ name }) => name === CONTAINERS.copy || name === CONTAINERS.main,
+    );
+    const started = worker?.state?.running !== undefined || worker?.state?.terminated !== undefined;
+    if (worker === undefined || !started || this.#followed.has(uid)) return;
+    this.#followed.add(uid);
+    void this.#follow(pod, worker.name, signal);
+  }
+
+  async #follow(pod: DeepReadonly<Pod>, container: string, signal: AbortSignal): Promise<void> {
+    const { namespace = '', name = '', labels } = pod.metadata;
+    const stage = labels?.[LABEL.stage] ?? '';
+    for (let attempt = 0; attempt < tries && !signal.aborted; attempt++) {
+      try {
+        const log = this.#client.podLog({ namespace, pod: name, container, follow: true, signal });
+        let rest = '';
+        const decoder = new TextDecoder();
+        for await (const bytes of log) {
+          const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
+          rest = lines.pop() ?? '';
+          for (const line of lines) this.#take(stage, line);
+        }
+        return;
+      } catch {
+        // The view is only a view: a log that cannot be had (any more) is left out of it.
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+  }
+
+  #take(stage: string, line: string): void {
+    const stamped = splitStamp(line);
+    if (stamped === undefined) return;
+    this.#firstLineAt = Math.min(this.#firstLineAt ?? stamped.at, stamped.at);
+    this.lastLines.set(stage, stamped.words);
+    const progress = readEpoch(stamped.words);
+    if (progress !== undefined) this.progress.set(stage, progress);
+    this.#changed();
+  }
+}

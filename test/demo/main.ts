@@ -1,0 +1,87 @@
+/** `npm run demo`: a PipelineRun from `kubectl apply` to nothing left, on a real cluster that scales from zero. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { assertMachineFits } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/types.ts';
+import { announce } from './announce.ts';
+import { endForeground, orInterrupted } from './interrupt.ts';
+import { formatSeconds } from './live.ts';
+import { type DemoOptions, readOptions, usage } from './options.ts';
+import { renderReceipt } from './receipt.ts';
+import { describeKept, performRun, writeReceipt } from './run.ts';
+import { Screen } from './screen.ts';
+import { forgetKept, prepare, startDemoCluster } from './setup.ts';
+import { explainOperator } from './install.ts';
+
+/** How long taking the cluster down may take before the demo gives up on it; its supervisor then goes on. */
+const cleanUpMs = 60_000;
+
+const startedAt = Date.now();
+const screen = new Screen(process.stdout);
+const say = (line: string): void => screen.say(line);
+const interruption = new AbortController();
+
+function onSignal(name: NodeJS.Signals): void {
+  if (interruption.signal.aborted) process.exit(130); // asked twice
+  say(`${name}: cleaning up (at most ${cleanUpMs / 1000} s; again to leave at once)`);
+  interruption.abort(new Error('interrupted'));
+}
+
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  await Promise.race([work.catch(() => undefined), sleep(ms)]);
+}
+
+async function runDemo(options: DemoOptions): Promise<number> {
+  const { signal } = interruption;
+  assertMachineFits();
+  if (!(await announce(options.yes, say, signal))) return 1;
+  let starting: Promise<Cluster> | undefined;
+  let cluster: Cluster | undefined;
+  let keep = false;
+  try {
+    const images = await orInterrupted(prepare(say), signal);
+    await orInterrupted(forgetKept(options.name, say), signal);
+    signal.throwIfAborted();
+    starting = startDemoCluster(options, images, say);
+    cluster = await orInterrupted(starting, signal);
+    const receipt = await performRun({ cluster, images, screen, startedAt, signal });
+    say('');
+    for (const line of renderReceipt(receipt)) say(line);
+    if (options.json !== undefined) await writeReceipt(options.json, receipt);
+    keep = options.keep;
+    if (keep) describeKept(cluster, options.name, receipt).forEach(say);
+    say('');
+    say(receipt.succeeded ? 'Everything is as promised.' : 'Not everything is as promised: see above.');
+    if (!receipt.succeeded) say(await explainOperator(cluster));
+    return receipt.succeeded ? 0 : 1;
+  } catch (error) {
+    if (signal.aborted) return 130;
+    say(`The demo failed: ${error instanceof Error ? error.message : String(error)}`);
+    if (cluster !== undefined) say(await explainOperator(cluster));
+    return 1;
+  } finally {
+    if (signal.aborted) endForeground();
+    const taken = starting?.then((started) => started.stop());
+    if (taken !== undefined && !keep) {
+      const began = Date.now();
+      await within(taken, cleanUpMs);
+      say(`The cluster is gone (${formatSeconds((Date.now() - began) / 1000)}).`);
+    }
+  }
+}
+
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
+let options: DemoOptions;
+try {
+  options = readOptions(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+  process.exit(2);
+}
+if (options.help) process.stdout.write(usage);
+const code = options.help
+  ? 0
+  : await runDemo(options).catch((error: unknown) => {
+      say(error instanceof Error ? error.message : String(error));
+      return interruption.signal.aborted ? 130 : 1;
+    });
+process.exit(code);
