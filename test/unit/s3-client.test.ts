@@ -1,0 +1,168 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { S3Client } from '../../workers/s3/client.ts';
+import { copyObject } from '../../workers/s3/copies.ts';
+import { fixedCredentials } from '../../workers/s3/credentials.ts';
+import { completeMultipart } from '../../workers/s3/multipart.ts';
+import { deleteObject, getObject, headObject, openObject, putObject } from '../../workers/s3/objects.ts';
+import { listen, stopServer } from '../support/grants.ts';
+
+type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
+
+let server: Server;
+let client: S3Client;
+let handle: Handler;
+let seen: IncomingMessage[];
+const never = new AbortController().signal;
+const object = { bucket: 'b', key: 'k' };
+
+beforeEach(async () => {
+  seen = [];
+  server = createServer((request, response) => {
+    seen.push(request);
+    request.resume();
+    handle(request, response, seen.length);
+  });
+  client = new S3Client({
+    endpoint: await listen(server),
+    credentials: fixedCredentials({ accessKeyId: 'A', secretAccessKey: 'topsecret' }),
+    retry: { attempts: 3, baseDelay: 1, maxDelay: 5 },
+  });
+});
+afterEach(async () => {
+  await client.close();
+  await stopServer(server);
+});
+
+function error(code: string): string {
+  return `<Error><Code>${code}</Code><Message>m</Message></Error>`;
+}
+
+describe('one request', () => {
+  test('goes out with the key byte for byte', async () => {
+    handle = (_request, response) => response.end('body');
+    for (const key of ['x/../y', './a', 'a//b', 'é+ ?#%'])
+      await getObject(client, { bucket: 'b', key }, never);
+    expect(seen.map(({ url }) => url)).toEqual([
+      '/b/x/../y',
+      '/b/./a',
+      '/b/a//b',
+      '/b/%C3%A9%2B%20%3F%23%25',
+    ]);
+  });
+
+  test('an answer that never comes ends at the deadline, and is tried again', async () => {
+    handle = () => undefined;
+    const request = { operation: 'HeadObject', method: 'HEAD', timeout: 100, ...object } as const;
+    await expect(client.request(request, () => 1, never)).rejects.toMatchObject({
+      code: 'Timeout',
+      retryClass: 'transient',
+    });
+    expect(seen).toHaveLength(3);
+  });
+
+  test('a body that drips past the deadline is broken off', async () => {
+    handle = (_request, response) => {
+      response.writeHead(200, { 'content-length': '1000' });
+      const timer = setInterval(() => response.write('x'), 20);
+      response.on('close', () => clearInterval(timer));
+    };
+    const request = { operation: 'GetObject', method: 'GET', timeout: 150, ...object } as const;
+    await expect(client.request(request, () => 1, never)).rejects.toMatchObject({ code: 'Timeout' });
+  });
+
+  test('abort ends it at once with the reason given', async () => {
+    handle = () => undefined;
+    const abort = new AbortController();
+    const waiting = getObject(client, object, abort.signal);
+    await sleep(50);
+    abort.abort(new Error('told to stop'));
+    await expect(waiting).rejects.toThrow('told to stop');
+    expect(seen).toHaveLength(1);
+  });
+
+  test('half a body is no answer', async () => {
+    handle = (_request, response, count) => {
+      if (count > 1) {
+        response.end('whole');
+        return;
+      }
+      response.writeHead(200, { 'content-length': '5' });
+      response.write('wh');
+      setTimeout(() => response.destroy(), 20);
+    };
+    expect((await getObject(client, object, never))?.toString()).toBe('whole');
+  });
+
+  test('a redirect is refused without following it', async () => {
+    handle = (_request, response) => response.writeHead(301, { location: 'http://127.0.0.1:9/evil' }).end();
+    await expect(getObject(client, object, never)).rejects.toMatchObject({
+      code: 'Redirect',
+      retryClass: 'fatal',
+    });
+    expect(seen).toHaveLength(1);
+  });
+
+  test('nobody there: bounded, and said without secrets', async () => {
+    await stopServer(server);
+    const failure = await getObject(client, object, never).catch((caught: unknown) => caught);
+    expect(failure).toMatchObject({ code: 'ConnectionFailed' });
+    expect(String(failure)).toContain('ECONNREFUSED');
+    expect(String(failure)).not.toContain('topsecret');
+  });
+});
+
+describe('operations', () => {
+  test('what is not there is undefined, or fine to delete', async () => {
+    handle = (request, response) =>
+      response.writeHead(404).end(request.method === 'HEAD' ? '' : error('NoSuchKey'));
+    expect(await headObject(client, object, never)).toBeUndefined();
+    expect(await getObject(client, object, never)).toBeUndefined();
+    expect(await deleteObject(client, object, never)).toBeUndefined();
+  });
+
+  test('conditions and ranges are sent', async () => {
+    handle = (_request, response) => response.writeHead(200, { etag: '"e"' }).end('x');
+    await putObject(
+      client,
+      { ...object, body: Buffer.from('x'), createOnly: true, contentMd5: 'bWQ1' },
+      never,
+    );
+    await getObject(client, { ...object, range: { first: 5, last: 9 }, ifMatch: 'abc' }, never);
+    await deleteObject(client, { ...object, ifMatch: 'abc' }, never);
+    expect(seen[0]?.headers).toMatchObject({ 'if-none-match': '*', 'content-md5': 'bWQ1' });
+    expect(seen[1]?.headers).toMatchObject({ range: 'bytes=5-9', 'if-match': '"abc"' });
+    expect(seen[2]?.headers).toMatchObject({ 'if-match': '"abc"' });
+  });
+
+  test.each([
+    ['an error in a 200', error('InternalError')],
+    ['an empty 200', ''],
+    ['a 200 without an ETag', '<CopyObjectResult></CopyObjectResult>'],
+  ])('a copy that answers %s did not succeed', async (_name, body) => {
+    handle = (_request, response) => response.end(body);
+    const what = { source: { bucket: 'a', key: 's', etag: 'e' }, ...object };
+    await expect(copyObject(client, what, never)).rejects.toMatchObject({ retryClass: 'transient' });
+    expect(seen).toHaveLength(3);
+    expect(seen[0]?.headers).toMatchObject({
+      'x-amz-copy-source': 'a/s',
+      'x-amz-copy-source-if-match': '"e"',
+    });
+  });
+
+  test('a multipart upload that ends with an error in a 200 did not succeed', async () => {
+    handle = (_request, response) => response.end(error('InvalidPart'));
+    const done = completeMultipart(client, { ...object, uploadId: 'u' }, [{ number: 1, etag: 'e' }], never);
+    await expect(done).rejects.toMatchObject({ code: 'InvalidPart', retryClass: 'permanent' });
+  });
+
+  test('a stream is handed over unread, and refused before that', async () => {
+    handle = (_request, response, count) =>
+      count === 1 ? response.writeHead(503).end(error('SlowDown')) : response.end('streamed');
+    const { body } = await openObject(client, object, never);
+    expect(await body.text()).toBe('streamed');
+    handle = (_request, response) => response.writeHead(403).end(error('AccessDenied'));
+    await expect(openObject(client, object, never)).rejects.toMatchObject({ code: 'AccessDenied' });
+  });
+});
