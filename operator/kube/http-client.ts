@@ -13,9 +13,10 @@ import { Deadline, defaultDeadlineMs } from './deadline.ts';
 import { KubeConnectionError, KubeTimeoutError } from './errors.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
 import { type KubeMetrics, noMetrics } from './metrics.ts';
-import { apiVersionOf, pods, type Resource, resourceName, resourcePath, tokenReviews } from './resource.ts';
+import * as requests from './requests.ts';
+import type { Resource } from './resource.ts';
 import { defaultRetryPolicy, retryDelayMs, type RetryPolicy } from './retry.ts';
-import { type ApiRequest, Transport } from './transport.ts';
+import { Transport } from './transport.ts';
 import type { KubeList, KubeObject, TokenReview, TokenReviewStatus, WatchEvent } from './types.ts';
 import { parseWatchEvent, splitLines } from './watch-stream.ts';
 
@@ -25,6 +26,7 @@ export interface HttpClientOptions {
   userAgent: string;
   metrics?: KubeMetrics;
   clock?: Clock;
+  /** 0 <= n < 1; for jitter. */
   random?: () => number;
   retry?: RetryPolicy;
 }
@@ -33,6 +35,8 @@ export interface HttpClientOptions {
 export function createKubeClient(options: HttpClientOptions): KubeClient {
   return new HttpKubeClient(options);
 }
+
+type Namespace = string | undefined;
 
 class HttpKubeClient implements KubeClient {
   readonly #transport: Transport;
@@ -50,80 +54,43 @@ class HttpKubeClient implements KubeClient {
 
   get<T extends KubeObject>(
     resource: Resource<T>,
-    namespace: string | undefined,
+    namespace: Namespace,
     name: string,
     options: CallOptions = {},
   ): Promise<T> {
-    const path = resourcePath(resource, namespace, name);
-    return this.#call<T>(
-      { verb: 'get', resource: resourceName(resource), method: 'GET', path },
-      true,
-      options,
-    );
+    return this.#call<T>(requests.getRequest({ resource, namespace, name }), options);
   }
 
   async list<T extends KubeObject>(
     resource: Resource<T>,
-    namespace: string | undefined,
+    namespace: Namespace,
     options: ListOptions = {},
   ): Promise<KubeList<T>> {
     const items: T[] = [];
     let next: string | undefined;
     for (;;) {
-      const page: KubeList<T> = await this.#call<KubeList<T>>(
-        {
-          verb: 'list',
-          resource: resourceName(resource),
-          method: 'GET',
-          path: resourcePath(resource, namespace),
-          query: {
-            labelSelector: options.labelSelector,
-            fieldSelector: options.fieldSelector,
-            limit: options.limit,
-            continue: next,
-            resourceVersion: next === undefined ? options.resourceVersion : undefined,
-          },
-        },
-        true,
-        options,
-      );
-      next = page.metadata.continue;
-      if (items.length === 0 && (next === undefined || next === '')) return page;
+      const request = requests.listRequest({ resource, namespace }, options, next);
+      const page: KubeList<T> = await this.#call<KubeList<T>>(request, options);
+      next = page.metadata.continue === '' ? undefined : page.metadata.continue;
+      if (items.length === 0 && next === undefined) return page;
       items.push(...page.items);
-      if (next === undefined || next === '') return { metadata: page.metadata, items };
+      if (next === undefined) return { metadata: page.metadata, items };
     }
   }
 
   async *watch<T extends KubeObject>(
     resource: Resource<T>,
-    namespace: string | undefined,
+    namespace: Namespace,
     options: WatchOptions = {},
   ): AsyncGenerator<WatchEvent<T>> {
     const { idleTimeoutMs } = options;
     const deadline = new Deadline(this.#clock, options.signal);
+    const listen = (): void =>
+      idleTimeoutMs === undefined ? deadline.clear() : deadline.set(idleTimeoutMs, 'the watch said nothing');
     try {
       deadline.set(defaultDeadlineMs, 'the API server did not start the watch');
-      const body = await this.#transport.stream(
-        {
-          verb: 'watch',
-          resource: resourceName(resource),
-          method: 'GET',
-          path: resourcePath(resource, namespace),
-          query: {
-            watch: true,
-            labelSelector: options.labelSelector,
-            fieldSelector: options.fieldSelector,
-            resourceVersion: options.resourceVersion,
-            timeoutSeconds: options.timeoutSeconds,
-            allowWatchBookmarks: options.allowBookmarks ?? true,
-          },
-        },
-        deadline,
-      );
-      const listen = (): void =>
-        idleTimeoutMs === undefined
-          ? deadline.clear()
-          : deadline.set(idleTimeoutMs, 'the watch said nothing');
+      const request = requests.watchRequest({ resource, namespace }, options);
+      const body = await this.#transport.stream(request, deadline);
       listen();
       for await (const line of splitLines(body)) {
         // While the reader works on an event, silence is the reader's.
@@ -138,125 +105,55 @@ class HttpKubeClient implements KubeClient {
 
   create<T extends KubeObject>(
     resource: Resource<T>,
-    namespace: string | undefined,
+    namespace: Namespace,
     body: T,
     options: CallOptions = {},
   ): Promise<T> {
-    const path = resourcePath(resource, namespace);
-    return this.#call<T>(
-      {
-        verb: 'create',
-        resource: resourceName(resource),
-        method: 'POST',
-        path,
-        body: JSON.stringify({ ...body, apiVersion: apiVersionOf(resource), kind: resource.kind }),
-      },
-      false,
-      options,
-    );
+    return this.#call<T>(requests.createRequest({ resource, namespace }, body), options);
   }
 
   update<T extends KubeObject>(
     resource: Resource<T>,
-    namespace: string | undefined,
+    namespace: Namespace,
     name: string,
     body: T,
     options: PatchOptions = {},
   ): Promise<T> {
-    return this.#call<T>(
-      {
-        verb: 'update',
-        resource: resourceName(resource),
-        method: 'PUT',
-        path: resourcePath(resource, namespace, name, options.subresource),
-        query: { fieldManager: options.fieldManager },
-        body: JSON.stringify({ ...body, apiVersion: apiVersionOf(resource), kind: resource.kind }),
-      },
-      body.metadata.resourceVersion !== undefined,
-      options,
-    );
+    return this.#call<T>(requests.updateRequest({ resource, namespace, name }, body, options), options);
   }
 
   async delete<T extends KubeObject>(
     resource: Resource<T>,
-    namespace: string | undefined,
+    namespace: Namespace,
     name: string,
     options: DeleteOptions,
   ): Promise<void> {
-    const { propagationPolicy, gracePeriodSeconds, preconditions } = options;
-    await this.#send(
-      {
-        verb: 'delete',
-        resource: resourceName(resource),
-        method: 'DELETE',
-        path: resourcePath(resource, namespace, name),
-        body: JSON.stringify({
-          apiVersion: 'v1',
-          kind: 'DeleteOptions',
-          propagationPolicy,
-          gracePeriodSeconds,
-          preconditions,
-        }),
-      },
-      true,
-      options,
-    );
+    await this.#send(requests.deleteRequest({ resource, namespace, name }, options), options);
   }
 
   mergePatch<T extends KubeObject>(
     resource: Resource<T>,
-    namespace: string | undefined,
+    namespace: Namespace,
     name: string,
     patch: object,
     options: PatchOptions = {},
   ): Promise<T> {
-    return this.#call<T>(
-      {
-        verb: 'patch',
-        resource: resourceName(resource),
-        method: 'PATCH',
-        path: resourcePath(resource, namespace, name, options.subresource),
-        query: { fieldManager: options.fieldManager },
-        body: JSON.stringify(patch),
-        contentType: 'application/merge-patch+json',
-      },
-      true,
-      options,
-    );
+    return this.#call<T>(requests.mergePatchRequest({ resource, namespace, name }, patch, options), options);
   }
 
   apply<T extends KubeObject>(
     resource: Resource<T>,
-    namespace: string | undefined,
+    namespace: Namespace,
     name: string,
     body: object,
     options: ApplyOptions,
   ): Promise<T> {
-    const metadata = 'metadata' in body && typeof body.metadata === 'object' ? body.metadata : {};
-    return this.#call<T>(
-      {
-        verb: 'apply',
-        resource: resourceName(resource),
-        method: 'PATCH',
-        path: resourcePath(resource, namespace, name, options.subresource),
-        query: { fieldManager: options.fieldManager, force: options.force ?? true },
-        body: JSON.stringify({
-          ...body,
-          apiVersion: apiVersionOf(resource),
-          kind: resource.kind,
-          metadata: { ...metadata, name },
-        }),
-        // JSON is YAML, and the server knows apply by this name only.
-        contentType: 'application/apply-patch+yaml',
-      },
-      true,
-      options,
-    );
+    return this.#call<T>(requests.applyRequest({ resource, namespace, name }, body, options), options);
   }
 
   applyStatus<T extends KubeObject>(
     resource: Resource<T>,
-    namespace: string | undefined,
+    namespace: Namespace,
     name: string,
     status: object,
     options: ApplyOptions & { resourceVersion?: string; uid?: string },
@@ -270,22 +167,7 @@ class HttpKubeClient implements KubeClient {
     const deadline = new Deadline(this.#clock, options.signal);
     try {
       deadline.set(options.deadlineMs ?? defaultDeadlineMs, 'the API server did not start the log');
-      const body = await this.#transport.stream(
-        {
-          verb: 'log',
-          resource: 'pods',
-          method: 'GET',
-          path: resourcePath(pods, options.namespace, options.pod, 'log'),
-          query: {
-            container: options.container,
-            sinceTime: options.sinceTime,
-            timestamps: options.timestamps ?? true,
-            follow: options.follow,
-            limitBytes: options.limitBytes,
-          },
-        },
-        deadline,
-      );
+      const body = await this.#transport.stream(requests.podLogRequest(options), deadline);
       deadline.clear();
       yield* body;
     } finally {
@@ -298,35 +180,20 @@ class HttpKubeClient implements KubeClient {
     audiences: readonly string[],
     options: CallOptions = {},
   ): Promise<TokenReviewStatus> {
-    const review = await this.#call<TokenReview>(
-      {
-        verb: 'create',
-        resource: resourceName(tokenReviews),
-        method: 'POST',
-        path: resourcePath(tokenReviews, undefined),
-        body: JSON.stringify({
-          apiVersion: apiVersionOf(tokenReviews),
-          kind: tokenReviews.kind,
-          spec: { token, audiences },
-        }),
-      },
-      // Nothing is stored by a review, so asking twice is harmless.
-      true,
-      options,
-    );
+    const review = await this.#call<TokenReview>(requests.tokenReviewRequest(token, audiences), options);
     return review.status ?? {};
   }
 
   raw(path: string, options: CallOptions = {}): Promise<string> {
-    return this.#send({ verb: 'get', resource: 'raw', method: 'GET', path }, true, options);
+    return this.#send(requests.rawRequest(path), options);
   }
 
   close(): Promise<void> {
     return this.#transport.close();
   }
 
-  async #call<R>(request: ApiRequest, repeatable: boolean, options: CallOptions): Promise<R> {
-    const text = await this.#send(request, repeatable, options);
+  async #call<R>(request: requests.ApiRequest, options: CallOptions): Promise<R> {
+    const text = await this.#send(request, options);
     try {
       // What a resource's objects look like is the server's word; only here does it become a type.
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
@@ -336,11 +203,11 @@ class HttpKubeClient implements KubeClient {
     }
   }
 
-  async #send(request: ApiRequest, repeatable: boolean, options: CallOptions): Promise<string> {
+  async #send(request: requests.ApiRequest, options: CallOptions): Promise<string> {
     const deadline = new Deadline(this.#clock, options.signal);
     deadline.set(options.deadlineMs ?? defaultDeadlineMs, `no answer to ${request.verb} ${request.resource}`);
+    let earlier: unknown;
     try {
-      let earlier: unknown;
       for (let attempt = 1; ; attempt += 1) {
         try {
           return await this.#transport.call(request, deadline);
@@ -349,7 +216,7 @@ class HttpKubeClient implements KubeClient {
           if (error instanceof KubeTimeoutError && earlier !== undefined) throw earlier;
           deadline.signal.throwIfAborted();
           earlier = error;
-          const delayMs = retryDelayMs(error, attempt, repeatable, this.#retry, this.#random);
+          const delayMs = retryDelayMs(error, attempt, request.repeatable, this.#retry, this.#random);
           if (delayMs === undefined || delayMs >= deadline.remainingMs) throw error;
           await sleep(delayMs, this.#clock, deadline.signal);
         }

@@ -4,20 +4,8 @@ import type { Deadline } from './deadline.ts';
 import { KubeConnectionError, KubeError } from './errors.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
 import type { KubeMetrics } from './metrics.ts';
+import type { ApiRequest } from './requests.ts';
 import { parseStatusError } from './status-error.ts';
-
-/** One request, ready to be sent. */
-export interface ApiRequest {
-  /** For metrics: `get`, `list`, `watch`, `create`, `update`, `delete`, `patch`, `apply`, … */
-  readonly verb: string;
-  /** For metrics. */
-  readonly resource: string;
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  readonly body?: string;
-  readonly contentType?: string;
-}
 
 /** Plain calls share this many connections; watches and logs have one each. */
 const callConnections = 32;

@@ -236,6 +236,24 @@ describe('the client', () => {
     await expect(watch[Symbol.asyncIterator]().next()).rejects.toBeInstanceOf(KubeTimeoutError);
   });
 
+  it('tells a watch that broke from one that ended', async () => {
+    api.world.put('/api/v1/namespaces/a/pods/p', { metadata: { name: 'p', namespace: 'a' } });
+    const read = async (): Promise<string[]> => {
+      const seen: string[] = [];
+      for await (const event of client.watch(pods, undefined, { resourceVersion: '100' }))
+        seen.push(event.type);
+      return seen;
+    };
+    api.plan({ on: 'watch', fault: { kind: 'end', after: 1 } });
+    await expect(read()).resolves.toContain('ADDED');
+    for (const kind of ['halfLine', 'break', 'garbage'] as const) {
+      api.plan({ on: 'watch', fault: { kind, after: 1 } });
+      await expect(read()).rejects.toBeInstanceOf(KubeConnectionError);
+    }
+    api.plan({ on: 'watch', fault: { kind: 'expire', after: 1 } });
+    await expect(read()).rejects.toSatisfy(isExpired);
+  });
+
   it('ends a watch that does not even begin, when its signal aborts', async () => {
     const stop = new AbortController();
     api.plan({ on: 'watch', fault: { kind: 'hang' } });
