@@ -3,7 +3,7 @@
  * The one entry of the image. Each role is loaded only when it is asked for, because what is never imported costs
  * no memory.
  */
-const [role, ...args] = process.argv.slice(2);
+const role = process.argv[2];
 switch (role) {
   case 'operator': {
     const { main } = await import('../operator/main.ts');

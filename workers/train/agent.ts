@@ -60,7 +60,7 @@ export async function runAgent(host: TrainHost): Promise<number> {
 async function follow(host: TrainHost, tools: Tools, termination: Termination): Promise<number> {
   const { log, times } = tools;
   const startTime = new Date();
-  const listener = new ShimListener(pathsOf(host), times.lostShim);
+  const listener = new ShimListener(pathsOf(host), times.lostShim, () => log.info('the command has started'));
   await listener.listen();
   tools.grants.start();
   try {

@@ -18,6 +18,7 @@ export class ShimListener {
   readonly #socketPath: string;
   readonly #recordPath: string;
   readonly #lostShim: number;
+  readonly #onStart: () => void;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #end = Promise.withResolvers<CommandEnd>();
@@ -25,8 +26,13 @@ export class ShimListener {
   #connected = false;
   #lost: NodeJS.Timeout | undefined;
 
-  /** `lostShim`: milliseconds for which a shim that went away may come back. */
-  constructor(paths: { socket: string; exitRecord: string }, lostShim: number) {
+  /** `lostShim`: milliseconds for which a shim that went away may come back. `onStart` is called once. */
+  constructor(
+    paths: { socket: string; exitRecord: string },
+    lostShim: number,
+    onStart: () => void = () => undefined,
+  ) {
+    this.#onStart = onStart;
     this.#socketPath = paths.socket;
     this.#recordPath = paths.exitRecord;
     this.#lostShim = lostShim;
@@ -85,7 +91,10 @@ export class ShimListener {
         isShim = true;
         this.#connected = true;
         clearTimeout(this.#lost);
-        if (message.type === 'start') this.#startTime ??= message.time;
+        if (message.type === 'start' && this.#startTime === undefined) {
+          this.#startTime = message.time;
+          this.#onStart();
+        }
         if (message.type === 'exit') this.#end.resolve({ kind: 'exited', record: message.exit });
       }
       if (rest.length > longestLine) socket.destroy();
