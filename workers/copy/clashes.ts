@@ -61,6 +61,8 @@ export async function joinExisting(input: {
   readonly oneSpace: boolean;
   readonly keyEquivalence: KeyEquivalence;
   readonly pages: AsyncIterable<readonly ListedObject[]>;
+  /** Whether source and destination are the same bytes where their ETags cannot tell. */
+  readonly haveSameBytes: (row: PlanRow) => Promise<boolean>;
   readonly problems: PlanProblems;
 }): Promise<PlanRow[]> {
   const { job, drafts, proof, problems } = input;
@@ -79,7 +81,10 @@ export async function joinExisting(input: {
             'this store cannot hold one key inside the other',
         );
       } else if (job.onExisting !== 'Overwrite') {
-        const identical = job.onExisting === 'SkipIdentical' && isIdentical(row, object);
+        const skips = job.onExisting === 'SkipIdentical';
+        const unsure =
+          skips && row.size === object.size && !(isPlainEtag(row.etag) && isPlainEtag(object.etag));
+        const identical = skips && (isIdentical(row, object) || (unsure && (await input.haveSameBytes(row))));
         if (identical) rows[clash.row] = { ...row, action: 'Skip' };
         else problems.add(describeExisting(row, object, job));
       }
@@ -94,6 +99,11 @@ export function isIdentical(
   object: { readonly size: number; readonly etag: string },
 ): boolean {
   return row.etag !== '' && row.size === object.size && row.etag === object.etag;
+}
+
+/** An MD5 sum of the content, which two objects with the same content have in common. */
+export function isPlainEtag(etag: string): boolean {
+  return /^[0-9a-f]{32}$/.test(etag);
 }
 
 function isSameKey(draft: DraftRow, equivalence: KeyEquivalence): boolean {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
 import { rename } from '../contract/rename.ts';
+import { haveSameChecksum } from '../s3/checksums.ts';
 import type { S3Client } from '../s3/client.ts';
 import { S3Error } from '../s3/errors.ts';
 import type { ListedObject } from '../s3/listing.ts';
@@ -68,7 +69,8 @@ export async function makePlan(input: PlanInput, signal: AbortSignal): Promise<P
   problems.refuse();
   const rows = await atStore(job, sides, 'destination', async () => {
     const pages = listPages(sides.destination, job.destination, signal);
-    return joinExisting({ job, drafts, proof, oneSpace, keyEquivalence, pages, problems });
+    const haveSameBytes = (row: PlanRow) => compareChecksums(job, sides, row, signal);
+    return joinExisting({ job, drafts, proof, oneSpace, keyEquivalence, pages, haveSameBytes, problems });
   });
   problems.refuse();
   return { rows, listed, unmatched, renamed, keyEquivalence, guards: capabilities };
@@ -176,6 +178,21 @@ function draftRow(object: ListedObject, destination: string, problems: PlanProbl
   }
   const storageClass = object.storageClass === 'STANDARD' ? undefined : object.storageClass;
   return { source: key, etag, size, destination, storageClass };
+}
+
+async function compareChecksums(
+  job: CopyJob,
+  sides: Sides,
+  row: PlanRow,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const from = { bucket: job.source.bucket, key: row.source, checksums: true };
+  const to = { bucket: job.destination.bucket, key: row.destination, checksums: true };
+  const [source, destination] = await Promise.all([
+    headObject(sides.source, from, signal),
+    headObject(sides.destination, to, signal),
+  ]);
+  return source?.etag === row.etag && destination !== undefined && haveSameChecksum(source, destination);
 }
 
 function refuseOrAcceptEmpty(job: CopyJob, listed: number, unmatched: number): ProvedPlan {

@@ -75,6 +75,7 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
   const { rows, toCopy, skipped, unchanged, unmatched, renamed, bytes, keyEquivalence } = index;
   const counts = { rows, toCopy, skipped, unchanged, unmatched, renamed, bytes, keyEquivalence };
   log.info({ ...counts, shards: index.shards.length, resumed }, 'plan');
+  sayLimits(job, log);
   const tally = new Tally(job, rows);
   work.onTally(tally);
   await sweep(work, signals.abort);
@@ -88,6 +89,15 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
     finished = await runShard({ work, context, shard, tally, existing, resumed }, signals);
   }
   return { finished, result: tally.result, failures: tally.failures };
+}
+
+/** Says once per worker what a user might not expect. */
+function sayLimits({ source, destination }: CopyJob, log: Logger): void {
+  for (const { prefix } of [source, destination]) {
+    if (prefix !== '' && !prefix.endsWith('/'))
+      log.warn({ prefix }, 'prefix without a slash at its end; none is added');
+  }
+  log.info('ACLs, object locks and website redirects are not carried over');
 }
 
 /** Removes what a killed pod's probe left. Credentials that may not delete are no reason to fail a copy. */

@@ -3,7 +3,7 @@ import { copyObject } from '../s3/copies.ts';
 import { S3Error } from '../s3/errors.ts';
 import { getObject, headObject, putObject, type ObjectHead } from '../s3/objects.ts';
 import { getTagging } from '../s3/tagging.ts';
-import { isIdentical } from './clashes.ts';
+import { isIdentical, isPlainEtag } from './clashes.ts';
 import type { CopyJob } from './job.ts';
 import { carriedAttributes, copyInParts, type Ends } from './parts.ts';
 import { RowFailed } from './rowfailed.ts';
@@ -18,8 +18,6 @@ export interface TransferContext {
 
 /** Streamed objects up to this size go in one piece, held in memory. Bytes. */
 const streamWhole = 16 * 1024 ** 2;
-
-const plainEtag = /^[0-9a-f]{32}$/;
 
 /**
  * Copies one row and returns the copy's ETag after it was verified. The source is pinned to what was planned.
@@ -130,7 +128,7 @@ async function verify(
   if (head.size !== row.size) {
     throw new RowFailed('SizeMismatch', `the copy has ${head.size} bytes instead of ${row.size}`);
   }
-  const comparable = plainEtag.test(row.etag) && plainEtag.test(etag) && !isEncryptedByKey(head);
+  const comparable = isPlainEtag(row.etag) && isPlainEtag(etag) && !isEncryptedByKey(head);
   if (comparable) throw new RowFailed('EtagMismatch', `the copy has ETag ${etag} instead of ${row.etag}`);
   return head.etag;
 }
@@ -152,11 +150,7 @@ async function resolveConflict(context: TransferContext, row: PlanRow, signal: A
   const head = await headDestination(context, row, signal);
   if (head !== undefined && isIdentical(row, head)) return head.etag;
   await headSource(context, row, signal);
-  if (
-    head !== undefined &&
-    head.size === row.size &&
-    !(plainEtag.test(row.etag) && plainEtag.test(head.etag))
-  ) {
+  if (head !== undefined && head.size === row.size && !(isPlainEtag(row.etag) && isPlainEtag(head.etag))) {
     // Perhaps ours, but ETags of parts cannot tell. Writing the pinned source again makes it right in any case.
     return verify(context, row, await send(context, row, false, signal), signal);
   }

@@ -56,12 +56,20 @@ export async function listObjects(
 /** Size, ETag and attributes; `undefined` where there is no such object. */
 export async function headObject(
   client: S3Client,
-  what: { bucket: string; key: string; versionId?: string | undefined; ifMatch?: string },
+  what: {
+    bucket: string;
+    key: string;
+    versionId?: string | undefined;
+    ifMatch?: string;
+    /** Asks for the object's checksums as well. */
+    checksums?: boolean;
+  },
   signal: AbortSignal,
 ): Promise<ObjectHead | undefined> {
   const query: QueryParameter[] = what.versionId === undefined ? [] : [['versionId', what.versionId]];
   const headers: Record<string, string> =
     what.ifMatch === undefined ? {} : { 'if-match': `"${what.ifMatch}"` };
+  if (what.checksums === true) headers['x-amz-checksum-mode'] = 'ENABLED';
   const { bucket, key } = what;
   try {
     return await client.request(
