@@ -128,10 +128,10 @@ export async function startControlPlane(state: ClusterState): Promise<void> {
     return dead === undefined ? undefined : `${dead} has ended:\n${lastWords(state.directory, dead)}`;
   };
   try {
-    await client.waitFor('/readyz', 60_000, hasDied);
+    await client.waitFor('/readyz', 120_000, hasDied);
     startControllers(state);
     // Pods are refused until the controller manager has made it.
-    await client.waitFor('/api/v1/namespaces/default/serviceaccounts/default', 60_000, hasDied);
+    await client.waitFor('/api/v1/namespaces/default/serviceaccounts/default', 120_000, hasDied);
   } finally {
     client.close();
   }

@@ -71,7 +71,7 @@ function startInside(
   });
 }
 
-async function waitForFile(file: string, what: () => string, timeoutMs = 15_000): Promise<void> {
+async function waitForFile(file: string, what: () => string, timeoutMs = 60_000): Promise<void> {
   for (const end = performance.now() + timeoutMs; !existsSync(file); await sleep(10)) {
     if (performance.now() > end) throw new Error(what());
   }
