@@ -36,6 +36,8 @@ export interface Receipt {
     readonly total: number;
   };
   readonly results: { readonly uid: string; readonly location: string };
+  /** The training log as `ebbflow logs` reads it from the store after everything is gone. */
+  readonly logs: { readonly lines: number; readonly last: string };
 }
 
 export interface Figures {
@@ -50,6 +52,9 @@ export type Facts = {
     : { readonly [F in keyof Receipt[K]]: Receipt[K][F] | undefined };
 };
 
+/** What the last line of a training that came to its end begins with. */
+const lastWords = 'held-out accuracy';
+
 const leastAccuracy = 0.95;
 
 /** Two clocks and two watches: what they say of one node may differ by this many seconds. */
@@ -57,7 +62,7 @@ const nodeTolerance = 3;
 
 /** Everything that the demo promises and that is not so; empty when all is. */
 export function findProblems(facts: Facts): string[] {
-  const { run, copy, train, nodes, left, seconds, results } = facts;
+  const { run, copy, train, nodes, left, seconds, results, logs } = facts;
   const problems: string[] = [];
   const demand = (holds: boolean, problem: string): void => {
     if (!holds) problems.push(problem);
@@ -81,6 +86,10 @@ export function findProblems(facts: Facts): string[] {
   demand(seconds.applyToFirstWorkerLine !== undefined, 'no line of a worker was seen');
   demand(seconds.lastExitToNothingLeft !== undefined, 'the end of the last container was not seen');
   demand(results.uid !== undefined, 'the run has no UID');
+  demand(
+    logs.last?.includes(lastWords) ?? false,
+    `the stored log of the training does not end with its result but with: ${logs.last ?? 'nothing'}`,
+  );
   const recorded = nodes.recorded ?? undefined;
   demand(recorded !== undefined, 'the store has no nodes.json of the run');
   if (recorded !== undefined) {
@@ -126,6 +135,7 @@ export function makeReceipt(facts: Facts): Receipt {
       total: number(seconds.total),
     },
     results: { uid: results.uid ?? '', location: results.location ?? '' },
+    logs: { lines: number(facts.logs.lines), last: facts.logs.last ?? '' },
   };
 }
 
@@ -171,6 +181,10 @@ export function renderReceipt(receipt: Receipt): string[] {
     [
       'set-up, run, all',
       [seconds.setup, seconds.run, seconds.total].map((s) => describe(s, formatSeconds)).join(', '),
+    ],
+    [
+      'log of train, from the store',
+      describe(receipt.logs.lines, (n) => `${n} lines, the last: ${receipt.logs.last}`),
     ],
     ['results', `${results.uid} in ${results.location}`],
   ];

@@ -9,6 +9,7 @@ import { findLeftovers } from './leftovers.ts';
 import { orInterrupted } from './interrupt.ts';
 import { examplePath, fitManifest, readExample } from './manifest.ts';
 import { type Facts, makeReceipt, type Receipt } from './receipt.ts';
+import { readBackLog } from './readback.ts';
 import type { Screen } from './screen.ts';
 import { connectStore, createBuckets, provideDigits, seedImages } from './seed.ts';
 import { applyManifest, type DemoImages } from './setup.ts';
@@ -62,6 +63,7 @@ export async function performRun({ cluster, images, screen, startedAt, signal }:
     const records = await readRecords(store, namespace, runUID, signal);
     const found = await countArrived(store, digits, signal);
     const recorded = await readNodes(store, namespace, runUID, patience.record, signal);
+    const logs = runUID === '' ? undefined : await readBackLog(cluster, runUID, 'train', say);
     const facts = gather(watch, { appliedAt, startedAt, gone });
     return makeReceipt({
       ...facts,
@@ -74,6 +76,7 @@ export async function performRun({ cluster, images, screen, startedAt, signal }:
         seeded: digits.length,
       },
       train: records.train,
+      logs: { lines: logs?.lines, last: logs?.last },
       nodes: { ...sumSeen(watch.seenNodes, Date.now()), recorded },
     });
   } finally {
@@ -129,7 +132,7 @@ async function waitForEnd(watch: RunWatch, cluster: Cluster, signal: AbortSignal
 function gather(
   watch: RunWatch,
   { appliedAt, startedAt, gone }: { appliedAt: number; startedAt: number; gone: Gone },
-): Omit<Facts, 'copy' | 'train' | 'nodes'> {
+): Omit<Facts, 'copy' | 'train' | 'nodes' | 'logs'> {
   const seconds = (from: number | undefined, to: number | undefined): number | undefined =>
     from === undefined || to === undefined ? undefined : Math.round((to - from) / 100) / 10;
   const status = watch.run?.status;

@@ -31,7 +31,10 @@ export async function provideTrainImage(progress: (line: string) => void): Promi
     .split('\n')
     .filter((line) => /^[a-z_]+==/i.test(line));
   const wheels = await provideWheels('JAX and what it needs (150 MB)', [...pinned, pip], 20, progress);
-  const base = await provideBaseImage({ packages: ['ca-certificates', 'python3'], node: false }, progress);
+  const base = await provideBaseImage(
+    { packages: ['ca-certificates', 'libstdc++6', 'python3'], node: false },
+    progress,
+  );
   const context = await provideContext(wheels);
   return buildImage(
     {

@@ -23,6 +23,7 @@ const good: Facts = {
     total: 101,
   },
   results: { uid: 'u', location: 's3://ebbflow-results/v1/demo/default/u/' },
+  logs: { lines: 42, last: 'held-out accuracy 0.9800 on 375 images after 9.3 s' },
 };
 
 describe('the receipt', () => {
@@ -45,6 +46,8 @@ describe('the receipt', () => {
     ['2 worker nodes are left', { left: { objects: 0, nodes: 2 } }],
     ['no line of a worker', { seconds: { ...good.seconds, applyToFirstWorkerLine: undefined } }],
     ['last container', { seconds: { ...good.seconds, lastExitToNothingLeft: undefined } }],
+    ['but with: nothing', { logs: { lines: undefined, last: undefined } }],
+    ['but with: epoch 3/40', { logs: { lines: 3, last: 'epoch 3/40' } }],
     ['no UID', { results: { uid: undefined, location: undefined } }],
     ['no nodes.json', { nodes: { ...good.nodes, recorded: null } }],
     ['nodes.json says 2 nodes', { nodes: { ...good.nodes, recorded: { launched: 2, nodeSeconds: 60 } } }],
