@@ -41,6 +41,8 @@ export const output = z
   })
   .describe('Files that are stored after the command succeeded.');
 
+const BY_PATH = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['path'] };
+
 const fields = {
   image: formed(
     512,
@@ -55,10 +57,16 @@ const fields = {
       'Command and arguments. Required, because it runs under a small supervisor that records how it ended.',
     ),
   env: z.array(envVar).max(256).optional().describe('Environment of the command.'),
-  inputs: z.array(input).max(16).optional().describe('Files that are on disk before the command starts.'),
+  inputs: z
+    .array(input)
+    .max(16)
+    .meta(BY_PATH)
+    .optional()
+    .describe('Files that are on disk before the command starts.'),
   outputs: z
     .array(output)
     .max(16)
+    .meta(BY_PATH)
     .optional()
     .describe('Files that are uploaded after the command succeeded.'),
 };

@@ -74,10 +74,15 @@ function checkContainer(
     check(!named, `${here}.stage`, rule.inputStages);
   });
   stage.env?.forEach((variable, i) => checkVariable(variable, `${at}.env[${i}]`, check));
-  const paths = [...(stage.inputs ?? []), ...(stage.outputs ?? [])].map((mount) => mount.path);
-  check(new Set(paths).size !== paths.length, at, rule.distinctPaths);
+  const inputs = (stage.inputs ?? []).map((input) => input.path);
+  const outputs = (stage.outputs ?? []).map((output) => output.path);
   check(
-    paths.some((path) => rule.RESERVED_REGEXP.test(path)),
+    inputs.some((path) => outputs.includes(path)),
+    at,
+    rule.distinctPaths,
+  );
+  check(
+    [...inputs, ...outputs].some((path) => rule.RESERVED_REGEXP.test(path)),
     at,
     rule.freePaths,
   );

@@ -1,5 +1,6 @@
 /** Everything that must be right about a PipelineRun before it can run. */
 import { checkFields, type Problem } from './crossfield.ts';
+import { findDuplicates } from './duplicates.ts';
 import { findCycle } from './graph.ts';
 import { pipelineRunSpec } from './pipelinerun.ts';
 import { nameLength } from './rules.ts';
@@ -19,9 +20,7 @@ export function validateSpec(spec: unknown, name: string): Problem[] {
   if (!parsed.success) return [...problems, ...parsed.error.issues.map(describeIssue)];
   problems.push(
     ...unknownFields(given, parsed.data, ['spec']),
-    ...duplicates(parsed.data.stores, 'name', 'spec.stores'),
-    ...duplicates(parsed.data.stages, 'name', 'spec.stages'),
-    ...parsed.data.stages.flatMap((stage, i) => repeated(stage.dependsOn, `spec.stages[${i}].dependsOn`)),
+    ...findDuplicates(parsed.data),
     ...checkFields(parsed.data),
   );
   const cycle = findCycle(parsed.data.stages);
@@ -50,30 +49,6 @@ function unknownFields(given: unknown, parsed: unknown, path: readonly PropertyK
     key in parsed
       ? unknownFields(given[key], parsed[key], [...path, key])
       : [{ path: pathOf([...path, key]), message: 'is an unknown field: correct its name, or remove it' }],
-  );
-}
-
-function duplicates<Key extends string>(
-  items: readonly Record<Key, string>[] | undefined,
-  key: Key,
-  path: string,
-): Problem[] {
-  return repeated(
-    items?.map((item) => item[key]),
-    path,
-  );
-}
-
-function repeated(values: readonly string[] | undefined, path: string): Problem[] {
-  return (values ?? []).flatMap((value, i) =>
-    values?.indexOf(value) === i
-      ? []
-      : [
-          {
-            path: `${path}[${i}]`,
-            message: `is a duplicate: ${JSON.stringify(value)} is there already; rename or remove one`,
-          },
-        ],
   );
 }
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { validateSpec } from '../../operator/api/validate.ts';
-import { VALID } from '../support/examples/valid.ts';
+import { spoilt } from '../support/examples/spoil.ts';
 
 test('whatever stands in spec, validateSpec answers with problems and does not throw', () => {
   fc.assert(
@@ -10,24 +10,6 @@ test('whatever stands in spec, validateSpec answers with problems and does not t
     }),
   );
 });
-
-/** A valid example in which one member somewhere has been replaced by any JSON. */
-const spoilt = fc
-  .tuple(fc.constantFrom(...VALID), fc.array(fc.nat(7), { maxLength: 6 }), fc.jsonValue({ maxDepth: 1 }))
-  .map(([example, way, value]) => replaceAt(example.spec, way, value));
-
-function replaceAt(node: unknown, way: readonly number[], value: unknown): unknown {
-  const [step, ...rest] = way;
-  if (step === undefined || typeof node !== 'object' || node === null) return value;
-  const keys = Object.keys(node);
-  const key = keys[step % Math.max(keys.length, 1)];
-  if (key === undefined) return value;
-  const entries = Object.entries(node).map(([name, child]) => [
-    name,
-    name === key ? replaceAt(child, rest, value) : child,
-  ]);
-  return Array.isArray(node) ? entries.map(([, child]) => child) : Object.fromEntries(entries);
-}
 
 test('a spoilt example gives problems with a path and a sentence, or none', () => {
   fc.assert(

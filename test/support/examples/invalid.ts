@@ -496,6 +496,18 @@ const containers: InvalidExample[] = [
     says: 'change one of the two that are equal',
   },
   {
+    title: 'two inputs on one path',
+    spec: trainWith({
+      inputs: [
+        { stage: 'arrange', path: '/data' },
+        { bucket: 'raw', path: '/data' },
+      ],
+    }),
+    path: 'spec.stages[1].train.inputs[1]',
+    says: 'rename or remove one',
+    serverSays: 'spec.stages[1].train.inputs[1]: Duplicate value',
+  },
+  {
     title: 'an output on a path of ours',
     spec: trainWith({ outputs: [{ bucket: 'models', path: '/ebbflow/run' }] }),
     path: 'spec.stages[1].train',
