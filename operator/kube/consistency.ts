@@ -31,6 +31,8 @@ const lookAgainMs = 100;
 /**
  * Read your own writes: after a write, a key is not worked on before the stores have seen it. Needs resource
  * versions of one type to compare as integers, which all released API servers do (a promise since Kubernetes 1.35).
+ * Tell it only of objects that the store's selector lets through, before or after the write: a server sends no bookmark
+ * for a change that a watch skipped while it was starting, so a store may never learn of the others.
  */
 export class ConsistencyGate {
   readonly #stores: ReadonlyMap<string, AdvancingStore>;
