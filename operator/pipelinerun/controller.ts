@@ -244,13 +244,11 @@ function isReady(node: DeepReadonly<Node>): boolean {
 }
 
 /** A Node's list of images is most of it and of no use here. */
-function trimNode(node: Node): Node {
-  const { conditions } = node.status ?? {};
-  return {
-    metadata: node.metadata,
-    spec: { ...(node.spec?.taints ? { taints: node.spec.taints } : {}) },
-    status: { ...(conditions ? { conditions } : {}) },
-  };
+function trimNode({ metadata, spec, status }: Node): Node {
+  const trimmed: Node = { metadata };
+  if (spec?.taints) trimmed.spec = { taints: spec.taints };
+  if (status?.conditions) trimmed.status = { conditions: status.conditions };
+  return trimmed;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

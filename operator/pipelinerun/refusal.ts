@@ -1,5 +1,5 @@
 /** What a refused Job does to its stage. Pure. */
-import { limitsOf } from '../api/defaults.ts';
+import type { StageLimits } from '../api/defaults.ts';
 import type { PipelineRunStatus, StageStatus } from '../api/status.ts';
 import { formatTime } from '../kube/conditions.ts';
 import type { StageRefused } from './apply.ts';
@@ -39,11 +39,7 @@ export function refuseStage(plan: Plan, refusal: StageRefused, now: Date): Plan 
 }
 
 /** Whether a stage whose Job is being refused has waited too long. */
-export function isRefusedTooLong(
-  stage: StageStatus,
-  limits: ReturnType<typeof limitsOf>,
-  now: Date,
-): boolean {
+export function isRefusedTooLong(stage: StageStatus, limits: StageLimits, now: Date): boolean {
   const since = millis(stage.startTime);
   return (
     stage.reason === 'PodCreationRefused' &&

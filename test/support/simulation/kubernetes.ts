@@ -76,7 +76,7 @@ export class Simulation {
     const failed = pods.filter((pod) => phase(pod) === 'Failed');
     const path = `${JOBS(namespace)}/${job.metadata.name}`;
     const put = (next: Fields): void =>
-      void world.put(path, { ...job, ...{ status: { ...status, ...next } } });
+      void world.put(path, Object.assign({}, job, { status: { ...status, ...next } }));
     if (spec['suspend'] === true) {
       for (const pod of active) world.delete(`${PODS(namespace)}/${pod.metadata.name}`);
       return;
@@ -135,7 +135,10 @@ export class Simulation {
     const containers: unknown = spec['containers'];
     const name = fieldsOf(Array.isArray(containers) ? containers[0] : undefined)['name'];
     const put = (nodeName: string, next: Fields): void =>
-      void world.put(path, { ...pod, ...{ spec: { ...spec, nodeName }, status: { ...status, ...next } } });
+      void world.put(
+        path,
+        Object.assign({}, pod, { spec: { ...spec, nodeName }, status: { ...status, ...next } }),
+      );
     if (status['phase'] === 'Pending') {
       const conditions = [{ type: 'PodScheduled', status: 'True', lastTransitionTime: time }];
       put('node-a', {
