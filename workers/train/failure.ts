@@ -42,7 +42,10 @@ const refusedCodes = new Set([
 
 /** Judges any error of a transfer; `otherwise` is what it is when neither store nor operator is to blame. */
 export function failureOf(error: unknown, otherwise: { exitCode: number; reason: StageReason }): Failure {
-  if (error instanceof WorkerFailure) return error;
+  if (error instanceof WorkerFailure) {
+    const { exitCode, reason, message } = error;
+    return { exitCode, reason, message };
+  }
   const message = error instanceof Error ? error.message : 'unknown failure';
   if (error instanceof CredentialsError) return { ...otherwise, reason: 'StoreUnavailable', message };
   if (error instanceof S3Error) {
