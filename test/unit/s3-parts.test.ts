@@ -13,6 +13,7 @@ import {
   readCa,
 } from '../../workers/s3/credentials.ts';
 import { encodeKey, encodeQuery, printableKey } from '../../workers/s3/encode.ts';
+import { isProbeKey } from '../../workers/s3/probe.ts';
 import { multipartEtag, splitParts } from '../../workers/copy/parts.ts';
 import { parseSize } from '../../workers/copy/job.ts';
 
@@ -73,6 +74,19 @@ describe('keys and addresses', () => {
       expect(() => new S3Client({ endpoint, credentials })).toThrow(/endpoint/);
     },
   );
+});
+
+describe('throw-away keys', () => {
+  const owner = '0d4f7c1e-1111-4222-8333-444455556666-arrange';
+  test.each([
+    [`.ebbflow-probe-${owner}/x-K\u00e1`, true],
+    [`a/b/.ebbflow-probe-${owner}/x-same`, true],
+    [`a/.ebbflow-probe-notes/x`, false],
+    [`a.ebbflow-probe-${owner}/x`, false],
+    [`.ebbflow-probe-${owner}`, false],
+  ])('%s: %s', (key, expected) => {
+    expect(isProbeKey(key)).toBe(expected);
+  });
 });
 
 describe('credentials', () => {

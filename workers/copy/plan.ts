@@ -1,22 +1,15 @@
-import { createHash } from 'node:crypto';
 import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
-import { rename } from '../contract/rename.ts';
 import { haveSameChecksum } from '../s3/checksums.ts';
 import type { S3Client } from '../s3/client.ts';
 import { S3Error } from '../s3/errors.ts';
-import type { ListedObject } from '../s3/listing.ts';
 import { headObject } from '../s3/objects.ts';
 import { probeCapabilities, probeSameStore, type Capabilities, type ProbePlace } from '../s3/probe.ts';
-import { findClashes, joinExisting, type DraftRow } from './clashes.ts';
-import type { CopyJob, Place } from './job.ts';
+import { findClashes, joinExisting } from './clashes.ts';
+import { draftRows, isRenamed } from './drafts.ts';
+import type { CopyJob } from './job.ts';
 import { listPages } from './list.ts';
-import { explainStoreError, nameKey, PlanProblems, PlanRefused } from './problems.ts';
-
-/** The clients of both sides; one and the same when both locations name one store. */
-export interface Sides {
-  readonly source: S3Client;
-  readonly destination: S3Client;
-}
+import { nameKey, PlanProblems, PlanRefused } from './problems.ts';
+import { atStore, type Sides } from './sides.ts';
 
 /** What a plan is made from. */
 export interface PlanInput {
@@ -37,11 +30,6 @@ export interface ProvedPlan {
   readonly keyEquivalence: PlanIndex['keyEquivalence'];
   readonly guards: PlanIndex['guards'];
 }
-
-/** Storage classes that must be restored before they can be read. */
-const archived = new Set(['GLACIER', 'DEEP_ARCHIVE']);
-
-const encoder = new TextEncoder();
 
 /**
  * Lists the source, renames, and proves that every row can be carried out: no two rows for one key, no chain inside a
@@ -74,110 +62,6 @@ export async function makePlan(input: PlanInput, signal: AbortSignal): Promise<P
   });
   problems.refuse();
   return { rows, listed, unmatched, renamed, keyEquivalence, guards: capabilities };
-}
-
-/** Whether a row's key after the prefix changes. */
-export function isRenamed(row: { source: string; destination: string }, job: CopyJob): boolean {
-  return row.source.slice(job.source.prefix.length) !== row.destination.slice(job.destination.prefix.length);
-}
-
-interface Drafts {
-  readonly drafts: DraftRow[];
-  readonly listed: number;
-  readonly unmatched: number;
-}
-
-async function draftRows(job: CopyJob, sides: Sides, signal: AbortSignal): Promise<Drafts> {
-  const drafts: DraftRow[] = [];
-  const problems = new PlanProblems();
-  let listed = 0;
-  const unmatched: { count: number; first: string } = { count: 0, first: '' };
-  await atStore(job, sides, 'source', async () => {
-    for await (const page of listPages(sides.source, job.source, signal)) {
-      listed += page.length;
-      for (const object of page) {
-        const destination = destinationOf(object, job);
-        if (destination === undefined) {
-          if (unmatched.count === 0) unmatched.first = object.key;
-          unmatched.count += 1;
-          if (job.onUnmatched !== 'Copy') continue;
-        }
-        drafts.push(
-          draftRow(object, destination ?? job.destination.prefix + keyAfterPrefix(object, job), problems),
-        );
-      }
-    }
-  });
-  await atStore(job, sides, 'source', () => refuseUnlistable(job, sides, drafts, problems, signal));
-  if (unmatched.count > 0 && job.onUnmatched === 'Fail') {
-    problems.add(describeUnmatched(unmatched, listed, job.source));
-  }
-  problems.refuse();
-  return { drafts, listed, unmatched: job.onUnmatched === 'Copy' ? 0 : unmatched.count };
-}
-
-/**
- * A store that ignores encoding-type writes U+FFFD for characters that XML cannot carry. Such a key is looked up,
- * because it may really hold that character.
- */
-async function refuseUnlistable(
-  job: CopyJob,
-  sides: Sides,
-  drafts: readonly DraftRow[],
-  problems: PlanProblems,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const { source: key } of drafts) {
-    if (!key.includes('\uFFFD')) continue;
-    const head = await headObject(sides.source, { bucket: job.source.bucket, key }, signal);
-    if (head !== undefined) continue;
-    problems.add(
-      `the store lists ${nameKey(key)} but does not have it: the key holds a character that its listing cannot carry; ` +
-        'rename or delete this object',
-    );
-  }
-}
-
-function describeUnmatched(
-  { count, first }: { count: number; first: string },
-  listed: number,
-  from: Place,
-): string {
-  const whole = `under prefix ${nameKey(from.prefix)} of bucket ${from.bucket}`;
-  const which =
-    count === listed
-      ? `no rename rule matches any of the ${listed} keys ${whole} (the first is ${nameKey(first)})`
-      : `${count} of ${listed} keys ${whole} match no rename rule (the first is ${nameKey(first)})`;
-  return `${which}; rules see the key after the prefix: add a rule, or set copy.onUnmatched to Skip or Copy`;
-}
-
-function keyAfterPrefix(object: ListedObject, job: CopyJob): string {
-  return object.key.slice(job.source.prefix.length);
-}
-
-function destinationOf(object: ListedObject, job: CopyJob): string | undefined {
-  const key = keyAfterPrefix(object, job);
-  if (job.rules === undefined) return job.destination.prefix + key;
-  const { size, lastModified } = object;
-  const hash = (): string => createHash('sha256').update(key).digest('hex');
-  const renamed = rename(job.rules, { key, size, lastModified, hash });
-  return renamed === undefined ? undefined : job.destination.prefix + renamed.key;
-}
-
-function draftRow(object: ListedObject, destination: string, problems: PlanProblems): DraftRow {
-  const { key, etag, size } = object;
-  const to = `${nameKey(key)} would become ${nameKey(destination)}`;
-  const bytes = encoder.encode(destination).length;
-  if (!destination.isWellFormed()) {
-    problems.add(`${to}, which is not well-formed Unicode: a group splits a character`);
-  } else if (bytes < 1 || bytes > 1024) {
-    problems.add(`${to}, which has ${bytes} bytes; S3 takes 1 to 1024`);
-  }
-  if (object.storageClass !== undefined && archived.has(object.storageClass)) {
-    problems.add(`${nameKey(key)} has storage class ${object.storageClass}; restore it before the run`);
-  }
-  const storageClass = object.storageClass === 'STANDARD' ? undefined : object.storageClass;
-  return { source: key, etag, size, destination, storageClass };
 }
 
 async function compareChecksums(
@@ -258,19 +142,5 @@ async function probeDestination(
         throw error;
       }
     }
-  }
-}
-
-async function atStore<T>(
-  job: CopyJob,
-  sides: Sides,
-  field: 'source' | 'destination',
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { store, bucket } = job[field];
-    throw explainStoreError(error, { field, store, endpoint: sides[field].address(bucket).origin, bucket });
   }
 }

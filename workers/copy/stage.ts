@@ -8,7 +8,8 @@ import { LedgerWriter, readLedger, writeShardDone, type RecordedRows } from './l
 import { deleteSources } from './move.ts';
 import { S3Error } from '../s3/errors.ts';
 import { sweepProbes } from '../s3/probe.ts';
-import { makePlan, type Sides } from './plan.ts';
+import { makePlan } from './plan.ts';
+import type { Sides } from './sides.ts';
 import { readPlanIndex, readShard, writePlan } from './planstore.ts';
 import { Unavailable, type PlanProblems } from './problems.ts';
 import type { ResultsStore } from './results.ts';

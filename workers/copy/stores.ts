@@ -3,7 +3,7 @@ import { S3Client } from '../s3/client.ts';
 import { ambientCredentials, mountedCredentials, readCa } from '../s3/credentials.ts';
 import type { RetryPolicy } from '../s3/retry.ts';
 import type { CopyJob } from './job.ts';
-import type { Sides } from './plan.ts';
+import type { Sides } from './sides.ts';
 import { PlanRefused } from './problems.ts';
 
 /** Opens a client for a store of the stage, with its mounted credentials or the environment's own. */

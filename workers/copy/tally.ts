@@ -1,7 +1,7 @@
 import type { LedgerRow } from '../contract/ledger.ts';
 import type { CopyResult } from '../contract/manifests.ts';
 import type { CopyJob } from './job.ts';
-import { isRenamed } from './plan.ts';
+import { isRenamed } from './drafts.ts';
 import { nameKey } from './problems.ts';
 
 /** Adds up what became of the rows, and what this pod did itself. */

@@ -36,6 +36,11 @@ function probePrefix({ prefix, owner }: ProbePlace): string {
   return `${parent}.ebbflow-probe-${owner}/`;
 }
 
+/** Whether a key is somebody's throw-away object. Owners' names start with the UID of a run. */
+export function isProbeKey(key: string): boolean {
+  return key.includes('.ebbflow-probe-') && /(?:^|\/)\.ebbflow-probe-[0-9a-f]{8}-[^/]+\/[^/]+$/.test(key);
+}
+
 /** Deletes what probes of this owner left behind. Not to be called while one of them may be going on. */
 export async function sweepProbes(client: S3Client, place: ProbePlace, signal: AbortSignal): Promise<void> {
   const { bucket } = place;
