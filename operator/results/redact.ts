@@ -43,6 +43,8 @@ const HOLD = 8 * 1024;
 interface Span {
   start: number;
   end: number;
+  /** Where the whole match begins: the words that tell that a secret follows. */
+  from: number;
 }
 
 function findSpans(text: string, patterns: readonly RegExp[]): Span[] {
@@ -50,15 +52,17 @@ function findSpans(text: string, patterns: readonly RegExp[]): Span[] {
   for (const pattern of patterns) {
     for (const match of text.matchAll(pattern)) {
       const [start, end] = match.indices?.groups?.['s'] ?? match.indices?.[0] ?? [0, 0];
-      spans.push({ start, end });
+      spans.push({ start, end, from: match.index });
     }
   }
   spans.sort((a, b) => a.start - b.start || a.end - b.end);
   const merged: Span[] = [];
   for (const span of spans) {
     const last = merged.at(-1);
-    if (last !== undefined && span.start <= last.end) last.end = Math.max(last.end, span.end);
-    else merged.push({ ...span });
+    if (last !== undefined && span.start <= last.end) {
+      last.end = Math.max(last.end, span.end);
+      last.from = Math.min(last.from, span.from);
+    } else merged.push({ ...span });
   }
   return merged;
 }
@@ -112,7 +116,7 @@ export class Redactor {
       return mask(text, spans);
     }
     let cut = Math.max(0, text.length - HOLD);
-    const across = spans.find((span) => span.start < cut && span.end > cut);
+    const across = spans.find((span) => span.from < cut && span.end > cut);
     if (across !== undefined) {
       if (across.end === text.length && text.length - across.start > 4 * HOLD) {
         this.#swallowing = true;
@@ -121,7 +125,7 @@ export class Redactor {
           spans.filter((span) => span.start <= across.start),
         );
       }
-      cut = across.start;
+      cut = across.from;
     }
     this.#held = text.slice(cut);
     return mask(

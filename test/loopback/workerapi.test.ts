@@ -1,0 +1,341 @@
+import { createHash } from 'node:crypto';
+import { request as httpsRequest } from 'node:https';
+import { afterEach, expect, test } from 'vitest';
+import { createWorkerApi } from '../../operator/workerapi/server.ts';
+import { REFUSALS } from '../../operator/workerapi/errors.ts';
+import { runPrefix } from '../../workers/contract/keys.ts';
+import { ROUTES } from '../../workers/contract/workerapi.ts';
+import { issueCertificate, makeAuthority } from '../cluster/certificates.ts';
+import { attemptRef, uid } from '../support/results/fakepods.ts';
+import { CLUSTER, manifestOf } from '../support/results/runs.ts';
+import { createWorld, fakeToken, reviewOf, type WorkerWorld } from '../support/results/workerworld.ts';
+
+const authority = makeAuthority();
+const { certificate, key } = issueCertificate(authority, {
+  commonName: 'worker-api',
+  hosts: ['worker-api.test'],
+});
+const stops: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop()));
+});
+
+interface Answer {
+  status: number;
+  body: unknown;
+  text: string;
+}
+
+type Send = (path: string, body?: unknown, token?: string | null) => Promise<Answer>;
+
+async function serve(world: WorkerWorld): Promise<Send> {
+  const server = createWorkerApi(world.deps, { cert: certificate, key });
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  stops.push(() => server.close());
+  const address = server.server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const { port } = address;
+  return (path, body = {}, token = world.token) =>
+    new Promise((resolve, reject) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      const headers: Record<string, string> = { 'content-type': 'application/json' };
+      if (token !== null) headers['authorization'] = `Bearer ${token}`;
+      const options = {
+        method: 'POST',
+        path,
+        headers,
+        ca: authority.certificate,
+        servername: 'worker-api.test',
+      };
+      const request = httpsRequest({ host: '127.0.0.1', port, ...options }, (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('end', () => {
+          const answer = Buffer.concat(parts).toString('utf8');
+          resolve({
+            status: response.statusCode ?? 0,
+            text: answer,
+            body: answer === '' ? undefined : JSON.parse(answer),
+          });
+        });
+      });
+      request.on('error', reject);
+      request.end(text);
+    });
+}
+
+const ALL = [ROUTES.grants, ROUTES.progress, ROUTES.commit, ROUTES.report];
+const VALID: Record<string, unknown> = {
+  [ROUTES.grants]: {},
+  [ROUTES.progress]: { done: 1, total: 2, unit: 'steps' },
+  [ROUTES.commit]: {},
+  [ROUTES.report]: { sha256: '0'.repeat(64) },
+};
+
+async function expectNothing(
+  world: WorkerWorld,
+  token: string | null,
+  code: keyof typeof REFUSALS,
+): Promise<void> {
+  const send = await serve(world);
+  for (const path of ALL) {
+    const answer = await send(path, VALID[path], token);
+    expect(answer.body, path).toEqual({ code, message: REFUSALS[code].message });
+    expect(answer.status).toBe(REFUSALS[code].status);
+  }
+  expect(world.reported).toEqual([]);
+  expect(world.progressed).toEqual([]);
+  expect(world.admittedPods).toEqual([]);
+  const said = world.logged.join('\n');
+  expect(said).not.toContain(token ?? world.token);
+}
+
+test('a worker gets its URLs, reports progress, is admitted, and is believed about a manifest that is stored', async () => {
+  const world = createWorld();
+  const send = await serve(world);
+  const own = `train/0/${uid(100)}.0/`;
+  const grants = await send(ROUTES.grants, { put: [`${own}worker.json`, `${own}outputs.json`] });
+  expect(grants.status).toBe(200);
+  expect(grants.body).toMatchObject({
+    put: [{ key: `${own}worker.json`, headers: { 'if-none-match': '*' } }, { key: `${own}outputs.json` }],
+    get: [],
+    existing: [],
+  });
+  expect((await send(ROUTES.progress, VALID[ROUTES.progress])).status).toBe(204);
+  expect(world.progressed[0]).toMatchObject({
+    caller: { stage: 'train', podUID: uid(100), attempt: 1, index: 0 },
+    progress: { done: 1 },
+  });
+  expect((await send(ROUTES.commit)).body).toEqual({ admitted: true });
+
+  const bytes = Buffer.from(JSON.stringify(manifestOf(attemptRef())));
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  expect((await send(ROUTES.report, { sha256 })).body).toMatchObject({ code: 'ManifestMissing' });
+  const prefix = runPrefix({ cluster: CLUSTER, namespace: 'team', runUID: uid(1) });
+  world.store.objects.set(`${prefix}${own}worker.json`, bytes);
+  expect((await send(ROUTES.report, { sha256: 'a'.repeat(64) })).body).toMatchObject({
+    code: 'ManifestDiffers',
+  });
+  expect(world.reported).toEqual([]);
+  expect((await send(ROUTES.report, { sha256 })).status).toBe(204);
+  expect(world.reported[0]?.manifest.podUID).toBe(uid(100));
+  expect(world.asked).toEqual([{ token: world.token, audiences: ['ebbflow'] }]);
+});
+
+test('no token, a forged one, and one of another audience get nothing', async () => {
+  await expectNothing(createWorld(), null, 'Unauthenticated');
+  await expectNothing(createWorld(), fakeToken('forged'), 'Unauthenticated');
+  await expectNothing(createWorld(), 'not-a-token', 'Unauthenticated');
+  const world = createWorld();
+  const other = fakeToken('other-audience');
+  world.reviews.set(other, { ...reviewOf(world.pod), audiences: ['https://kubernetes.default.svc'] });
+  await expectNothing(world, other, 'Unauthenticated');
+  const silent = createWorld();
+  const without = fakeToken('without-audiences');
+  const { audiences: _, ...rest } = reviewOf(silent.pod);
+  silent.reviews.set(without, rest);
+  await expectNothing(silent, without, 'Unauthenticated');
+});
+
+test('a token of a service account without a pod, or of another kind of user, gets nothing', async () => {
+  const world = createWorld();
+  world.reviews.set(world.token, {
+    authenticated: true,
+    audiences: ['ebbflow'],
+    user: { username: 'system:serviceaccount:team:default' },
+  });
+  await expectNothing(world, world.token, 'NotAWorker');
+  const person = createWorld();
+  const review = reviewOf(person.pod);
+  person.reviews.set(person.token, { ...review, user: { ...review.user, username: 'jane' } });
+  await expectNothing(person, person.token, 'NotAWorker');
+});
+
+const STRANGERS: Record<string, (world: WorkerWorld) => void> = {
+  'the pod has another UID by now': ({ pod }) => {
+    pod.metadata.uid = uid(101);
+  },
+  'the token is from another namespace': (world) => {
+    const review = reviewOf(world.pod);
+    world.reviews.set(world.token, {
+      ...review,
+      user: { ...review.user, username: 'system:serviceaccount:elsewhere:default' },
+    });
+  },
+  'the pod has no controller': ({ pod }) => {
+    pod.metadata.ownerReferences = [];
+  },
+  'the owner of the pod is not its controller': ({ pod }) => {
+    for (const owner of pod.metadata.ownerReferences ?? []) owner.controller = false;
+  },
+  'the pod belongs to a ReplicaSet': ({ pod }) => {
+    for (const owner of pod.metadata.ownerReferences ?? []) owner.kind = 'ReplicaSet';
+  },
+  'the Job has another UID by now': ({ job }) => {
+    job.metadata.uid = uid(51);
+  },
+  'the Job is not ours': ({ job }) => {
+    job.metadata.labels = { ...job.metadata.labels, 'app.kubernetes.io/managed-by': 'somebody' };
+  },
+  'the Job has no owner': ({ job }) => {
+    job.metadata.ownerReferences = [];
+  },
+  'the Job says to belong to another run than its owner': ({ job }) => {
+    job.metadata.labels = { ...job.metadata.labels, 'ebbflow.dev/run-uid': uid(2) };
+  },
+  'the run is not there any more': ({ job }) => {
+    job.metadata.labels = { ...job.metadata.labels, 'ebbflow.dev/run-uid': uid(2) };
+    for (const owner of job.metadata.ownerReferences ?? []) owner.uid = uid(2);
+  },
+  'the run is in another namespace': (world) => {
+    world.run = { ...world.run, metadata: { ...world.run.metadata, namespace: 'elsewhere' } };
+  },
+  'the stage is not one of the run': ({ job }) => {
+    job.metadata.labels = { ...job.metadata.labels, 'ebbflow.dev/stage': 'deploy' };
+  },
+  'the pod has no index': ({ pod }) => {
+    pod.metadata.annotations = {};
+  },
+};
+
+test.each(Object.entries(STRANGERS))('a genuine token gets nothing when %s', async (_name, bend) => {
+  const world = createWorld();
+  bend(world);
+  await expectNothing(world, world.token, 'NotAWorker');
+});
+
+test('a pod that the operator has given up gets nothing, even with a token that was good before', async () => {
+  const world = createWorld();
+  const send = await serve(world);
+  expect((await send(ROUTES.commit)).body).toEqual({ admitted: true });
+  world.admittedPods.length = 0;
+  world.fenced.add(uid(100));
+  await expectNothing(world, world.token, 'Fenced');
+});
+
+test('an answer is remembered for a minute at most and never beyond the life of the token; refusals never', async () => {
+  const world = createWorld();
+  let now = 1000;
+  world.deps.clock = { ...world.deps.clock, monotonicMs: () => now };
+  const send = await serve(world);
+  await send(ROUTES.commit);
+  now += 59_000;
+  await send(ROUTES.commit);
+  expect(world.asked).toHaveLength(1);
+  now += 2000;
+  await send(ROUTES.commit);
+  expect(world.asked).toHaveLength(2);
+  const short = fakeToken('short', 2);
+  world.reviews.set(short, reviewOf(world.pod));
+  await send(ROUTES.commit, {}, short);
+  now += 3000;
+  world.reviews.delete(short);
+  expect((await send(ROUTES.commit, {}, short)).status).toBe(401);
+  expect((await send(ROUTES.commit, {}, short)).status).toBe(401);
+  expect(world.asked).toHaveLength(5);
+});
+
+test('when the API server does not answer, workers are told to come again', async () => {
+  const world = createWorld();
+  world.deps.tokenReview = async () => {
+    throw new Error('connect ECONNREFUSED');
+  };
+  await expectNothing(world, world.token, 'ReviewUnavailable');
+});
+
+test('a grant is only for own keys; of other stages only for those depended on, and only admitted outputs', async () => {
+  const world = createWorld();
+  const send = await serve(world);
+  const stages = world.run.status?.stages?.map((stage) =>
+    stage.name === 'arrange' ? { ...stage, admitted: uid(200) } : stage,
+  );
+  world.run = { ...world.run, status: { ...world.run.status, stages } };
+  const refused = [
+    { put: [`train/0/${uid(101)}.0/worker.json`] },
+    { put: [`train/0/${uid(100)}.0/sealed.json`] },
+    { put: [`train/0/${uid(100)}.0/c/00000000.zst`] },
+    { put: [`train/0/${uid(100)}.0/../../../run.json`] },
+    { put: ['run.json'] },
+    { put: ['train/plan/index.json'] },
+    { get: [`arrange/0/${uid(201)}.0/outputs.json`] },
+    { get: [`arrange/0/${uid(200)}.0/worker.json`] },
+    { get: ['other/plan/index.json'] },
+    { list: ['other'] },
+  ];
+  for (const body of refused) {
+    const answer = await send(ROUTES.grants, body);
+    expect(answer.body, JSON.stringify(body)).toMatchObject({ code: 'NotGranted' });
+    expect(answer.text).not.toContain('store.test');
+  }
+  const prefix = runPrefix({ cluster: CLUSTER, namespace: 'team', runUID: uid(1) });
+  for (const name of [
+    'arrange/plan/index.json',
+    'arrange/plan/0.zst',
+    `arrange/ledger/0/${uid(200)}-000000.zst`,
+    `arrange/0/${uid(200)}.0/outputs.json`,
+    `arrange/0/${uid(201)}.0/outputs.json`,
+    `arrange/0/${uid(200)}.0/worker.json`,
+  ])
+    world.store.objects.set(prefix + name, Buffer.from('{}'));
+  const granted = await send(ROUTES.grants, {
+    list: ['arrange', 'train'],
+    get: [`arrange/0/${uid(200)}.0/outputs.json`],
+  });
+  expect(granted.body).toMatchObject({
+    existing: [
+      { key: 'arrange/plan/0.zst', size: 2 },
+      { key: 'arrange/plan/index.json' },
+      { key: `arrange/ledger/0/${uid(200)}-000000.zst` },
+      { key: `arrange/0/${uid(200)}.0/outputs.json` },
+    ],
+    get: [{ key: `arrange/0/${uid(200)}.0/outputs.json` }],
+  });
+});
+
+test('a manifest that names another worker is not believed', async () => {
+  const world = createWorld();
+  const send = await serve(world);
+  const prefix = runPrefix({ cluster: CLUSTER, namespace: 'team', runUID: uid(1) });
+  for (const wrong of [
+    manifestOf(attemptRef({ podUID: uid(101) })),
+    manifestOf(attemptRef({ attempt: 2 })),
+    manifestOf(attemptRef({ runUID: uid(2) })),
+    { hello: 'world' },
+  ]) {
+    const bytes = Buffer.from(JSON.stringify(wrong));
+    world.store.objects.set(`${prefix}train/0/${uid(100)}.0/worker.json`, bytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    expect((await send(ROUTES.report, { sha256 })).body).toMatchObject({ code: 'ManifestForeign' });
+  }
+  expect(world.reported).toEqual([]);
+});
+
+test('malformed, oversized and too frequent requests are refused with a code', async () => {
+  const world = createWorld();
+  world.deps.clock = { ...world.deps.clock, monotonicMs: () => 1000 };
+  const send = await serve(world);
+  expect((await send(ROUTES.progress, '{')).body).toMatchObject({ code: 'BadRequest' });
+  expect((await send(ROUTES.progress, { done: -1, total: 1, unit: 'x' })).body).toMatchObject({
+    code: 'BadRequest',
+    message: expect.stringContaining('done'),
+  });
+  expect((await send(ROUTES.progress, { done: 1, total: 1, unit: 'x'.repeat(5000) })).body).toMatchObject({
+    code: 'TooLarge',
+  });
+  expect((await send('/v1/unknown')).body).toMatchObject({ code: 'NotFound' });
+  const statuses: number[] = [];
+  for (let n = 0; n < 110; n += 1) statuses.push((await send(ROUTES.commit)).status);
+  // One of the hundred was used up above: what is no request at all asks nobody.
+  expect(statuses.indexOf(429)).toBe(99);
+  expect(statuses.slice(99).every((status) => status === 429)).toBe(true);
+});
+
+test('a store that refuses is said so, and workers come again', async () => {
+  const world = createWorld();
+  world.store.refusing = true;
+  const send = await serve(world);
+  expect((await send(ROUTES.report, { sha256: '0'.repeat(64) })).body).toMatchObject({
+    code: 'StoreUnavailable',
+  });
+});
