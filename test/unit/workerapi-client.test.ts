@@ -6,6 +6,7 @@ import { WorkerApi } from '../../workers/api/client.ts';
 import { WorkerApiError } from '../../workers/api/errors.ts';
 import { waitBefore } from '../../workers/api/retry.ts';
 import { ROUTES, type PutGrant } from '../../workers/contract/workerapi.ts';
+import { issueCertificate, makeAuthority } from '../cluster/certificates.ts';
 import { WorkerApiDouble, type Fault } from '../support/workerapi-double.ts';
 
 const signal = new AbortController().signal;
@@ -137,5 +138,39 @@ describe('client of the worker API', () => {
     expect(low).toEqual([200, 400, 800, 7_500]);
     expect(high).toEqual([400, 800, 1_600, 15_000]);
     expect(waitBefore(1, 30_000)).toBe(30_000);
+  });
+});
+
+describe('TLS of the worker API', () => {
+  const serverName = 'ebbflow-operator.ebbflow.svc';
+  const authority = makeAuthority();
+  const issued = issueCertificate(authority, { commonName: 'operator', hosts: [serverName] });
+  let secure: WorkerApiDouble;
+
+  beforeEach(async () => {
+    secure = await WorkerApiDouble.start({ key: issued.key, cert: issued.certificate });
+  });
+  afterEach(() => secure.stop());
+
+  async function commitWith(options: { ca?: string; serverName?: string }): Promise<unknown> {
+    const client = new WorkerApi({ url: secure.url, tokenFile, ...options });
+    try {
+      return await client.commit(signal, { patience: 0 });
+    } finally {
+      await client.close();
+    }
+  }
+
+  test('the certificate is for a name, the URL has an address', async () => {
+    expect(await commitWith({ ca: authority.certificate, serverName })).toEqual({ admitted: true });
+  });
+
+  test('no token goes to a server of another CA or of another name', async () => {
+    const foreign = makeAuthority().certificate;
+    expect((await failure(commitWith({ ca: foreign, serverName }))).code).toBe('ConnectionFailed');
+    expect((await failure(commitWith({ serverName }))).code).toBe('ConnectionFailed');
+    const ca = authority.certificate;
+    expect((await failure(commitWith({ ca, serverName: 'other.svc' }))).code).toBe('ConnectionFailed');
+    expect(secure.seen).toEqual([]);
   });
 });
