@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { enableLinearExpressions } from '../workers/copy/linear.ts';
 import { S3Client } from '../workers/s3/client.ts';
 import { ambientCredentials, mountedCredentials, readCa } from '../workers/s3/credentials.ts';
-import { MANAGER } from './api/names.ts';
+import { MANAGER, UNNAMED_PIPELINE } from './api/names.ts';
 import { readConfig, type Config } from './config.ts';
 import { systemClock } from './kube/clock.ts';
 import { findCondition } from './kube/conditions.ts';
@@ -83,7 +83,7 @@ export async function runOperator(
   });
   metrics.countRuns(function* () {
     for (const run of controller.runs.list()) {
-      const pipeline = run.spec.pipeline ?? run.metadata.name;
+      const pipeline = run.spec.pipeline ?? UNNAMED_PIPELINE;
       yield {
         namespace: run.metadata.namespace,
         pipeline,

@@ -24,6 +24,9 @@ export const LABEL = {
 /** Value of {@link LABEL.managedBy} on everything that Ebbflow creates. */
 export const MANAGED_BY = 'ebbflow';
 
+/** Label of metrics for runs without spec.pipeline: a run's own name would make a series for every run. */
+export const UNNAMED_PIPELINE = 'none';
+
 /** Held by a PipelineRun until its record is stored and its Jobs and pods are gone. */
 export const FINALIZER = 'ebbflow.dev/commit';
 

@@ -17,11 +17,13 @@ import {
 import { Store } from '../kube/store.ts';
 import type { DeepReadonly, Job, KubeObject, Node, Pod } from '../kube/types.ts';
 import { WorkQueue } from '../kube/workqueue.ts';
+import { foreignPodBefore } from '../nodes/foreign.ts';
 import { NodeLedger } from '../nodes/ledger.ts';
+import type { LedgerNode, NodesRecord } from '../nodes/record.ts';
 import { PendingWatcher } from '../nodes/watch.ts';
 import type { Results } from '../results/types.ts';
 import type { PodSettings } from '../stages/settings.ts';
-import type { RunMetrics } from '../telemetry/runsink.ts';
+import type { NodeLabels, RunMetrics } from '../telemetry/runsink.ts';
 import { attemptRef } from './attempts.ts';
 import { createReconcile } from './reconcile.ts';
 import { type PipelineRunObject, pipelineRuns } from './resource.ts';
@@ -53,6 +55,8 @@ export class RunController {
   readonly #queue: WorkQueue;
   readonly #gate: ConsistencyGate;
   readonly #pending: PendingWatcher;
+  /** Namespace of every run that is known, or whose nodes are still there, by UID. */
+  readonly #namespaces = new Map<string, string>();
 
   constructor(options: RunControllerOptions) {
     const { client, clock, log, metrics } = options;
@@ -75,7 +79,13 @@ export class RunController {
     });
     this.nodes = store(nodeResource);
     this.facts = new WorkerFacts(clock, (key) => this.#queue.add(key));
-    this.ledger = new NodeLedger({ clock, onFinal: (record) => void this.#writeNodes(record) });
+    this.ledger = new NodeLedger({
+      clock,
+      onFinal: (record) => void this.#writeNodes(record),
+      onLaunched: (node) => metrics.runs.nodeLaunched(labelsOf(node)),
+      onGone: (node, seconds) => metrics.runs.nodeGone(labelsOf(node), seconds),
+      othersCameFirst: async (node, before) => foreignPodBefore(await this.#podsOn(node.name), before),
+    });
     this.#pending = new PendingWatcher({
       client,
       clock,
@@ -155,7 +165,8 @@ export class RunController {
       modified: (run) => this.#runSeen(run),
       deleted: (run) => {
         this.facts.forget(run.metadata.uid);
-        this.ledger.forget(run.metadata.uid);
+        // Its nodes may outlive the object by a while; their final figures are still to be stored.
+        this.ledger.finish(run.metadata.uid);
         this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
       },
     });
@@ -186,7 +197,9 @@ export class RunController {
       run.status?.startTime ?? run.metadata.creationTimestamp,
       run.status?.nodes,
     );
-    if (run.status?.completionTime !== undefined) this.ledger.finish(run.metadata.uid);
+    this.#namespaces.set(run.metadata.uid, run.metadata.namespace);
+    if (run.status?.completionTime !== undefined)
+      this.ledger.finish(run.metadata.uid, run.status.completionTime);
     this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
     // Pods are often told before their run after a restart; now the run can say what they are.
     for (const pod of this.pods.byIndex('run', run.metadata.uid)) this.#observeLog(pod);
@@ -219,19 +232,36 @@ export class RunController {
     if (run) this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
   }
 
-  async #writeNodes(record: { runUID: string }): Promise<void> {
-    const run = this.runByUID(record.runUID);
-    if (!run) return;
+  async #podsOn(node: string): Promise<Pod[]> {
+    return (
+      await this.#options.client.list(podResource, undefined, { fieldSelector: `spec.nodeName=${node}` })
+    ).items;
+  }
+
+  async #writeNodes(record: NodesRecord): Promise<void> {
+    const { runUID } = record;
+    const namespace = this.#namespaces.get(runUID);
+    if (namespace === undefined) return;
     try {
-      const target = { namespace: run.metadata.namespace, uid: run.metadata.uid };
-      await this.#options.results.writeNodes(target, { ...record }, AbortSignal.timeout(60_000));
+      await this.#options.results.writeNodes(
+        { namespace, uid: runUID },
+        { ...record },
+        AbortSignal.timeout(60_000),
+      );
     } catch (error) {
       this.#options.log.warn(
-        { run: run.metadata.name, err: error },
+        { run: runUID, err: error },
         'The final figures about nodes could not be stored',
       );
     }
+    if (this.runByUID(runUID)) return;
+    this.ledger.forget(runUID);
+    this.#namespaces.delete(runUID);
   }
+}
+
+function labelsOf({ nodeGroup = 'unknown', capacityType = 'unknown' }: LedgerNode): NodeLabels {
+  return { nodeGroup, capacityType };
 }
 
 function runUIDOf(object: DeepReadonly<KubeObject>): string[] {

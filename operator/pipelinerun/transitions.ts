@@ -1,5 +1,6 @@
 /** Metrics of what a status write has made true: counted on the winning write, so once. */
 import { stageKind } from '../api/defaults.ts';
+import { UNNAMED_PIPELINE } from '../api/names.ts';
 import { isTerminal, type PipelineRunStatus, type StageStatus } from '../api/status.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { RunMetrics } from '../telemetry/runsink.ts';
@@ -17,7 +18,7 @@ export function countTransition(observed: Observed, next: PipelineRunStatus, met
 
 const labelsOf = (run: PipelineRun): { namespace: string; pipeline: string } => ({
   namespace: run.metadata.namespace,
-  pipeline: run.spec.pipeline ?? run.metadata.name,
+  pipeline: run.spec.pipeline ?? UNNAMED_PIPELINE,
 });
 
 function isOpen(status: PipelineRunStatus | undefined): boolean {
