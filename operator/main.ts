@@ -14,7 +14,9 @@ import { findCondition } from './kube/conditions.ts';
 import { EventRecorder } from './kube/events.ts';
 import { createKubeClient } from './kube/http-client.ts';
 import { loadClusterAccess } from './kube/kubeconfig.ts';
+import type { DeepReadonly } from './kube/types.ts';
 import { RunController } from './pipelinerun/controller.ts';
+import type { PipelineRunObject } from './pipelinerun/resource.ts';
 import { connectWorkers } from './pipelinerun/workers.ts';
 import { createResultsApi } from './results/api/server.ts';
 import { ResultsService } from './results/results.ts';
@@ -92,6 +94,8 @@ export async function runOperator(
     }
   });
 
+  metrics.countPending(() => controller.runs.list().filter((run) => isRecordMissing(run)).length);
+
   const workerApi = createWorkerApi(
     connectWorkers({ controller, client, store, cluster: config.cluster, clock, log }),
     { cert, key },
@@ -121,6 +125,11 @@ export async function runOperator(
   await telemetry.close();
   await client.close();
   log.info({}, 'The operator has stopped');
+}
+
+/** The outcome is decided and the record is not in the store yet. */
+function isRecordMissing({ status }: DeepReadonly<PipelineRunObject>): boolean {
+  return status?.outcome !== undefined && findCondition(status.conditions, 'LogsStored')?.status !== 'True';
 }
 
 async function createStore(
