@@ -56,8 +56,19 @@ export function estimateSeconds(progress: Progress, startedAt: number, now: numb
   return ((now - startedAt) / 1000 / done) * (total - done);
 }
 
+/** How far the stage is, by its own log where that says so. */
+function progressOf(view: LiveView, stage: StageStatus): Progress | undefined {
+  return view.progress.get(stage.name) ?? stage.progress;
+}
+
+function countTenths(progress: Progress | undefined): number {
+  return progress === undefined || progress.total === 0
+    ? 0
+    : Math.floor((progress.done / progress.total) * 10);
+}
+
 function describeProgress(stage: StageStatus, view: LiveView, now: number): string {
-  const progress = view.progress.get(stage.name) ?? stage.progress;
+  const progress = progressOf(view, stage);
   if (progress === undefined || progress.total === 0) return '';
   const startedAt = stage.startTime === undefined ? now : Date.parse(stage.startTime);
   const eta = stage.state === 'Running' ? estimateSeconds(progress, startedAt, now) : undefined;
@@ -108,14 +119,11 @@ export function describeChanges(before: LiveView | undefined, after: LiveView): 
     const changed = old?.state !== stage.state || old?.message !== stage.message;
     if (changed)
       changes.push(`stage ${stage.name}: ${stage.state}${stage.message ? `, ${stage.message}` : ''}`);
-    const tenth = (view: LiveView | undefined, status: StageStatus | undefined): number => {
-      const progress = view?.progress.get(stage.name) ?? status?.progress;
-      return progress === undefined || progress.total === 0
-        ? 0
-        : Math.floor((progress.done / progress.total) * 10);
-    };
-    const progress = after.progress.get(stage.name) ?? stage.progress;
-    if (progress !== undefined && tenth(after, stage) > tenth(before, old))
+    const progress = progressOf(after, stage);
+    const known = before === undefined || old === undefined ? undefined : progressOf(before, old);
+    // Another unit is another thing that is being counted: it begins anew.
+    const told = known?.unit === progress?.unit ? countTenths(known) : 0;
+    if (progress !== undefined && countTenths(progress) > told)
       changes.push(`stage ${stage.name}: ${progress.done}/${progress.total} ${progress.unit}`);
   }
   for (const node of after.nodes) {

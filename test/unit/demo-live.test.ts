@@ -114,6 +114,18 @@ describe('the live view', () => {
   });
 });
 
+test('what is counted anew is told anew: epochs after fetched files', () => {
+  const [, train] = running.stages;
+  if (train === undefined) throw new Error('the fixture lost its stage');
+  const fetched: LiveView = {
+    ...empty,
+    stages: [{ ...train, progress: { done: 1797, total: 1797, unit: 'files' } }],
+  };
+  const epochs = { ...fetched, progress: running.progress };
+  expect(describeChanges(fetched, epochs)).toEqual(['stage train: 10/40 epochs']);
+  expect(describeChanges(epochs, epochs)).toEqual([]);
+});
+
 describe('lines of a log', () => {
   test('tell the time and the epoch', () => {
     const line = splitStamp('2026-03-01T10:00:00.5Z epoch 3/40 loss 0.5');
