@@ -73,22 +73,26 @@ const VALID: Record<string, unknown> = {
   [ROUTES.report]: { sha256: '0'.repeat(64) },
 };
 
-async function expectNothing(
-  world: WorkerWorld,
-  token: string | null,
-  code: keyof typeof REFUSALS,
-): Promise<void> {
+/** Asks for everything and tells what came of it. */
+async function askAll(world: WorkerWorld, token: string | null): Promise<unknown> {
   const send = await serve(world);
+  const answers: unknown[] = [];
   for (const path of ALL) {
-    const answer = await send(path, VALID[path], token);
-    expect(answer.body, path).toEqual({ code, message: REFUSALS[code].message });
-    expect(answer.status).toBe(REFUSALS[code].status);
+    const { status, body } = await send(path, VALID[path], token);
+    answers.push({ path, status, body });
   }
-  expect(world.reported).toEqual([]);
-  expect(world.progressed).toEqual([]);
-  expect(world.admittedPods).toEqual([]);
-  const said = world.logged.join('\n');
-  expect(said).not.toContain(token ?? world.token);
+  const effects = world.reported.length + world.progressed.length + world.admittedPods.length;
+  return { answers, effects, tokenLogged: world.logged.join('\n').includes(token ?? world.token) };
+}
+
+/** That nothing came of it, for this reason. */
+function nothing(code: keyof typeof REFUSALS): unknown {
+  const { status, message } = REFUSALS[code];
+  return {
+    answers: ALL.map((path) => ({ path, status, body: { code, message } })),
+    effects: 0,
+    tokenLogged: false,
+  };
 }
 
 test('a worker gets its URLs, reports progress, is admitted, and is believed about a manifest that is stored', async () => {
@@ -124,18 +128,18 @@ test('a worker gets its URLs, reports progress, is admitted, and is believed abo
 });
 
 test('no token, a forged one, and one of another audience get nothing', async () => {
-  await expectNothing(createWorld(), null, 'Unauthenticated');
-  await expectNothing(createWorld(), fakeToken('forged'), 'Unauthenticated');
-  await expectNothing(createWorld(), 'not-a-token', 'Unauthenticated');
+  expect(await askAll(createWorld(), null)).toEqual(nothing('Unauthenticated'));
+  expect(await askAll(createWorld(), fakeToken('forged'))).toEqual(nothing('Unauthenticated'));
+  expect(await askAll(createWorld(), 'not-a-token')).toEqual(nothing('Unauthenticated'));
   const world = createWorld();
   const other = fakeToken('other-audience');
   world.reviews.set(other, { ...reviewOf(world.pod), audiences: ['https://kubernetes.default.svc'] });
-  await expectNothing(world, other, 'Unauthenticated');
+  expect(await askAll(world, other)).toEqual(nothing('Unauthenticated'));
   const silent = createWorld();
   const without = fakeToken('without-audiences');
   const { audiences: _, ...rest } = reviewOf(silent.pod);
   silent.reviews.set(without, rest);
-  await expectNothing(silent, without, 'Unauthenticated');
+  expect(await askAll(silent, without)).toEqual(nothing('Unauthenticated'));
 });
 
 test('a token of a service account without a pod, or of another kind of user, gets nothing', async () => {
@@ -145,11 +149,11 @@ test('a token of a service account without a pod, or of another kind of user, ge
     audiences: ['ebbflow'],
     user: { username: 'system:serviceaccount:team:default' },
   });
-  await expectNothing(world, world.token, 'NotAWorker');
+  expect(await askAll(world, world.token)).toEqual(nothing('NotAWorker'));
   const person = createWorld();
   const review = reviewOf(person.pod);
   person.reviews.set(person.token, { ...review, user: { ...review.user, username: 'jane' } });
-  await expectNothing(person, person.token, 'NotAWorker');
+  expect(await askAll(person, person.token)).toEqual(nothing('NotAWorker'));
 });
 
 const STRANGERS: Record<string, (world: WorkerWorld) => void> = {
@@ -202,7 +206,7 @@ const STRANGERS: Record<string, (world: WorkerWorld) => void> = {
 test.each(Object.entries(STRANGERS))('a genuine token gets nothing when %s', async (_name, bend) => {
   const world = createWorld();
   bend(world);
-  await expectNothing(world, world.token, 'NotAWorker');
+  expect(await askAll(world, world.token)).toEqual(nothing('NotAWorker'));
 });
 
 test('a pod that the operator has given up gets nothing, even with a token that was good before', async () => {
@@ -211,7 +215,7 @@ test('a pod that the operator has given up gets nothing, even with a token that 
   expect((await send(ROUTES.commit)).body).toEqual({ admitted: true });
   world.admittedPods.length = 0;
   world.fenced.add(uid(100));
-  await expectNothing(world, world.token, 'Fenced');
+  expect(await askAll(world, world.token)).toEqual(nothing('Fenced'));
 });
 
 test('an answer is remembered for a minute at most and never beyond the life of the token; refusals never', async () => {
@@ -241,7 +245,7 @@ test('when the API server does not answer, workers are told to come again', asyn
   world.deps.tokenReview = async () => {
     throw new Error('connect ECONNREFUSED');
   };
-  await expectNothing(world, world.token, 'ReviewUnavailable');
+  expect(await askAll(world, world.token)).toEqual(nothing('ReviewUnavailable'));
 });
 
 test('a grant is only for own keys; of other stages only for those depended on, and only admitted outputs', async () => {
