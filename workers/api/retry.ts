@@ -28,7 +28,9 @@ export async function retryUntil<T>(
       if (!error.retryable && !unauthorized) throw error;
       const wait = waitBefore(attempt, error.retryAfter);
       if (performance.now() + wait > end) throw error;
-      await sleep(wait, undefined, { signal });
+      await sleep(wait, undefined, { signal }).catch(() => {
+        throw signal.reason;
+      });
     }
   }
 }
