@@ -6,9 +6,11 @@ import type { StageLimits } from '../api/defaults.ts';
 import type { StageReason } from '../api/reasons.ts';
 import type { StageState } from '../api/status.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
+import { CONTAINERS } from '../../workers/contract/environment.ts';
 import { podFailure } from './failure.ts';
 import {
   activeSecondsOf,
+  containerStatus,
   endedAt,
   isFinished,
   millis,
@@ -49,6 +51,8 @@ export function workStep(
   if (unstarted) return starting(unstarted, limits, waiting, now);
   const broken = open.find((pod) => (workContainer(pod)?.state?.terminated?.exitCode ?? 0) !== 0);
   if (broken) return reporting(broken, now);
+  const orphaned = open.find((pod) => endedAt(pod) === undefined && agentFailure(pod) !== undefined);
+  if (orphaned) return { state: 'Running', ...agentFailed(orphaned), failed: { final: false } };
   if (open.every((pod) => endedAt(pod) !== undefined))
     return {
       state: 'Finalizing',
@@ -56,6 +60,17 @@ export function workStep(
       message: 'the command has ended; outputs are being stored',
     };
   return running(pods, limits, activeSecondsBefore, now);
+}
+
+/** How our agent ended while the command went on: nobody is left to store its outputs. */
+function agentFailure(pod: DeepReadonly<Pod>): { exitCode: number } | undefined {
+  const terminated = containerStatus(pod, CONTAINERS.agent)?.state?.terminated;
+  return terminated && terminated.exitCode !== 0 ? terminated : undefined;
+}
+
+function agentFailed(pod: DeepReadonly<Pod>): Pick<WorkStep, 'reason' | 'message'> {
+  const { reason, message } = podFailure(pod) ?? { reason: 'Error' as const, message: 'the agent failed' };
+  return { reason, message };
 }
 
 function provisioning(
