@@ -29,6 +29,9 @@ export interface CaptureOptions {
 /** Runs whose capture is over and forgotten; late news of their pods must not start it again. */
 const REMEMBERED_RUNS = 10_000;
 
+/** How long a commit waits for a pod of which nothing has started, in milliseconds. */
+const NOT_STARTED_MS = 500;
+
 export class PodsLogCapture implements LogCapture {
   readonly #deps: PodCaptureDeps;
   readonly #pods = new Map<string, PodCapture>();
@@ -116,7 +119,8 @@ export class PodsLogCapture implements LogCapture {
     while (!capture.settled) {
       const now = clock.monotonicMs();
       const idle = now - Math.max(start, capture.progressAt);
-      if (idle > bounds.idleMs || now - start > bounds.maxMs)
+      const idleMs = capture.hasStarted ? bounds.idleMs : Math.min(bounds.idleMs, NOT_STARTED_MS);
+      if (idle > idleMs || now - start > bounds.maxMs)
         return capture.close('CaptureUnfinished: the log could not be read to its end in time', signal);
       await sleep(20, undefined, { signal });
     }

@@ -93,6 +93,10 @@ export class PodCapture {
   get progressAt(): number {
     return this.#progressAt;
   }
+  /** Whether any container of the pod has started, so that there is a log to wait for. */
+  get hasStarted(): boolean {
+    return this.#readings.size > 0;
+  }
   /** The pod as it was last seen. */
   get pod(): DeepReadonly<Pod> | undefined {
     return this.#pod;

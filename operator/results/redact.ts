@@ -30,8 +30,10 @@ export const DEFAULT_PATTERNS: readonly SecretPattern[] = [
 ];
 
 /** One pass that almost every line fails: only lines with one of these words are looked at closer. */
-const HINT =
-  /-----BEGIN |AKIA|ASIA|bearer|authorization|eyJ|passw|passphrase|pwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|token|:\/\/|x-amz-|signature=|gh[pousr]_|xox/i;
+const HINT = new RegExp(
+  String.raw`-----BEGIN |AKIA|ASIA|bearer[ \t]|authorization|eyJ|${NAMED}|:\/\/[^\s/:@]{1,256}:|x-amz-|signature=|gh[pousr]_|xox`,
+  'i',
+);
 
 const KEY_BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----/;
 const KEY_END = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----/;
