@@ -55,6 +55,7 @@ export async function runOperator(
     cluster: config.cluster,
     kube: client,
     indexPath: config.indexFile,
+    capture: { onChunk: ({ rawLen, zLen }) => metrics.runs.logStored(rawLen, zLen) },
     clock,
     logger: log,
   });

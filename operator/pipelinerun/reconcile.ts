@@ -18,7 +18,7 @@ import { attemptsOf } from './attempts.ts';
 import { DELETION_COMMIT_MS, planStored } from './end.ts';
 import { observe, type ObserveDeps, pendingKey } from './observe.ts';
 import { planRun } from './plan.ts';
-import { pipelineRuns } from './resource.ts';
+import { namespaces, pipelineRuns } from './resource.ts';
 import { refuseStage } from './refusal.ts';
 import { countTransition } from './transitions.ts';
 import type { Observed, Plan, PlanSettings, Stored } from './types.ts';
@@ -178,9 +178,13 @@ async function tryToStore(
       signal,
       AbortSignal.timeout(run.metadata.deletionTimestamp === undefined ? COMMIT_MS : DELETION_COMMIT_MS),
     ]);
+    const { uid: namespaceUID } = (
+      await deps.client.get(namespaces, undefined, run.metadata.namespace, { signal })
+    ).metadata;
     const result = await deps.results.commit(
       {
         run,
+        ...(namespaceUID === undefined ? {} : { namespaceUID }),
         attempts: attemptsOf(observed),
         nodes: observed.nodes,
         discrepancies: commit?.discrepancies ?? [],

@@ -1,6 +1,7 @@
 import { GROUP, KIND, PLURAL, VERSION } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { Resource } from '../kube/resource.ts';
+import type { KubeObject } from '../kube/types.ts';
 
 /** PipelineRuns as the controller library knows them. */
 export const pipelineRuns: Resource<PipelineRunObject> = {
@@ -9,6 +10,15 @@ export const pipelineRuns: Resource<PipelineRunObject> = {
   plural: PLURAL,
   kind: KIND,
   namespaced: true,
+};
+
+/** Asked only for its UID: a namespace that is made again under the same name does not inherit old logs. */
+export const namespaces: Resource<KubeObject> = {
+  group: '',
+  version: 'v1',
+  plural: 'namespaces',
+  kind: 'Namespace',
+  namespaced: false,
 };
 
 /** The API's type in the shape that the library asks of every object: it never changes what it was given. */

@@ -61,6 +61,7 @@ export class Scenario {
       metadata: { name, namespace: NAMESPACE, generation: 1 },
       spec,
     };
+    this.api.world.put(`/api/v1/namespaces/${NAMESPACE}`, { metadata: { name: NAMESPACE } });
     this.api.world.put(this.#path, object);
   }
 
