@@ -70,6 +70,8 @@ function countTenths(progress: Progress | undefined): number {
 function describeProgress(stage: StageStatus, view: LiveView, now: number): string {
   const progress = progressOf(view, stage);
   if (progress === undefined || progress.total === 0) return '';
+  // What a stage last said before it ended may be old news.
+  if (isTerminal(stage.state) && progress.done < progress.total) return '';
   const startedAt = stage.startTime === undefined ? now : Date.parse(stage.startTime);
   const eta = stage.state === 'Running' ? estimateSeconds(progress, startedAt, now) : undefined;
   const left = eta === undefined ? '' : `  about ${formatSeconds(eta)} left`;

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { LABEL } from '../../operator/api/names.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import type { DeepReadonly, Pod } from '../../operator/kube/types.ts';
@@ -8,12 +9,33 @@ import type { Progress } from './live.ts';
 const pause = 500;
 const tries = 20;
 
-/** How far a training program is, where its line says `epoch 3/40`. */
-export function readEpoch(line: string): Progress | undefined {
+const copyLine = z.object({ msg: z.literal('progress'), done: z.number(), total: z.number() });
+const planLine = z.object({ msg: z.literal('plan'), rows: z.number() });
+const anyLine = z.object({ msg: z.string() });
+
+function parseJson(line: string): unknown {
+  try {
+    return line.startsWith('{') ? JSON.parse(line) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** How far a worker is, where its line says so: `epoch 3/40` of a training, plan and progress of a copy. */
+export function readProgress(line: string): Progress | undefined {
   const [, done, total] = /\bepoch (\d+)\/(\d+)\b/.exec(line) ?? [];
-  return done === undefined || total === undefined
-    ? undefined
-    : { done: Number(done), total: Number(total), unit: 'epochs' };
+  if (done !== undefined && total !== undefined)
+    return { done: Number(done), total: Number(total), unit: 'epochs' };
+  const said = parseJson(line);
+  const copied = copyLine.safeParse(said).data;
+  if (copied !== undefined) return { done: copied.done, total: copied.total, unit: 'objects' };
+  const plan = planLine.safeParse(said).data;
+  return plan === undefined ? undefined : { done: 0, total: plan.rows, unit: 'objects' };
+}
+
+/** A line for people: of a structured one, its message. */
+export function plainWords(line: string): string {
+  return anyLine.safeParse(parseJson(line)).data?.msg ?? line;
 }
 
 /** Time (milliseconds) and words of a line of a log with timestamps; undefined for anything else. */
@@ -79,8 +101,8 @@ export class LogTaps {
     const stamped = splitStamp(line);
     if (stamped === undefined) return;
     this.#firstLineAt = Math.min(this.#firstLineAt ?? stamped.at, stamped.at);
-    this.lastLines.set(stage, stamped.words);
-    const progress = readEpoch(stamped.words);
+    this.lastLines.set(stage, plainWords(stamped.words));
+    const progress = readProgress(stamped.words);
     if (progress !== undefined) this.progress.set(stage, progress);
     this.#changed();
   }

@@ -7,7 +7,7 @@ import {
   type LiveView,
   renderLive,
 } from '../demo/live.ts';
-import { readEpoch, splitStamp } from '../demo/logtaps.ts';
+import { plainWords, readProgress, splitStamp } from '../demo/logtaps.ts';
 
 const t0 = Date.parse('2026-03-01T10:00:00Z');
 const at = (seconds: number): number => t0 + seconds * 1000;
@@ -130,8 +130,22 @@ describe('lines of a log', () => {
   test('tell the time and the epoch', () => {
     const line = splitStamp('2026-03-01T10:00:00.5Z epoch 3/40 loss 0.5');
     expect(line).toEqual({ at: t0 + 500, words: 'epoch 3/40 loss 0.5' });
-    expect(readEpoch(line?.words ?? '')).toEqual({ done: 3, total: 40, unit: 'epochs' });
-    expect(readEpoch('held-out accuracy 0.98')).toBeUndefined();
+    expect(readProgress(line?.words ?? '')).toEqual({ done: 3, total: 40, unit: 'epochs' });
+    expect(readProgress('held-out accuracy 0.98')).toBeUndefined();
+    expect(readProgress('{"level":30,"rows":1797,"msg":"plan"}')).toEqual({
+      done: 0,
+      total: 1797,
+      unit: 'objects',
+    });
+    expect(readProgress('{"done":5,"total":9,"msg":"progress"}')).toEqual({
+      done: 5,
+      total: 9,
+      unit: 'objects',
+    });
+    expect(readProgress('{"msg":"other","done":5,"total":9}')).toBeUndefined();
+    expect(readProgress('{"done":')).toBeUndefined();
+    expect(plainWords('{"level":30,"msg":"plan"}')).toBe('plan');
+    expect(plainWords('{not json')).toBe('{not json');
     expect(splitStamp('no time here')).toBeUndefined();
     expect(splitStamp('word')).toBeUndefined();
   });
