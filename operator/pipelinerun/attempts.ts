@@ -5,9 +5,8 @@ import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
 import type { AttemptRef } from '../results/types.ts';
 import { attemptOf } from './children.ts';
+import { workerIndex } from './podfacts.ts';
 import type { Observed } from './types.ts';
-
-const INDEX = 'batch.kubernetes.io/job-completion-index';
 
 /** The attempt that a pod is; undefined for a pod of a stage that the run does not have. */
 export function attemptRef(run: PipelineRun, pod: DeepReadonly<Pod>): AttemptRef | undefined {
@@ -20,7 +19,7 @@ export function attemptRef(run: PipelineRun, pod: DeepReadonly<Pod>): AttemptRef
     namespace,
     stage: stage.name,
     kind: stageKind(stage),
-    index: Number(pod.metadata.annotations?.[INDEX] ?? pod.metadata.labels?.[INDEX] ?? 0),
+    index: workerIndex(pod),
     attempt: attemptOf(pod),
     podUID: pod.metadata.uid,
     podName: pod.metadata.name ?? '',

@@ -93,7 +93,8 @@ function explain(
   const open = pods.filter((pod) => !isFinished(pod));
   const unscheduled = open.find((pod) => scheduledAt(pod) === undefined);
   if (unscheduled || open.length === 0) {
-    const podsMissing = pods.length < (job?.spec.completions ?? 1);
+    // Failed pods stay beside those that replace them: only open ones count.
+    const podsMissing = open.length < (job?.spec.completions ?? 1);
     return explainPending({
       podConditions: unscheduled?.status?.conditions,
       podEvents,

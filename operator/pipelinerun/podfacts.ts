@@ -1,5 +1,5 @@
 /** What a pod's status says, in the words of the plan. Pure; every time is in milliseconds since the epoch. */
-import type { DeepReadonly, Pod } from '../kube/types.ts';
+import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
 import { isConditionTrue } from './podconditions.ts';
 import { CONTAINERS } from '../../workers/contract/environment.ts';
 
@@ -44,6 +44,28 @@ export function activeSecondsOf(pod: PodView, now: number): number {
   const start = startedAt(pod);
   if (start === undefined) return 0;
   return Math.max(0, Math.round(((endedAt(pod) ?? now) - start) / 1000));
+}
+
+/**
+ * Seconds of work since the Job began or was last resumed: summed over the pods that a worker had one after the other,
+ * and of the worker with the most. What came before a suspension was counted when it began.
+ */
+export function activeSecondsSince(job: DeepReadonly<Job>, pods: readonly PodView[], now: number): number {
+  const since = millis(job.status?.startTime) ?? 0;
+  const workers = new Map<number, number>();
+  for (const pod of pods) {
+    if ((millis(pod.metadata.creationTimestamp) ?? Infinity) < since) continue;
+    const index = workerIndex(pod);
+    workers.set(index, (workers.get(index) ?? 0) + activeSecondsOf(pod, now));
+  }
+  return Math.max(0, ...workers.values());
+}
+
+const INDEX = 'batch.kubernetes.io/job-completion-index';
+
+/** Index of the worker, from 0. */
+export function workerIndex({ metadata }: PodView): number {
+  return Number(metadata.annotations?.[INDEX] ?? metadata.labels?.[INDEX] ?? 0);
 }
 
 /** Taken away by the cluster (eviction, preemption, a dead node), not by its own failure. */

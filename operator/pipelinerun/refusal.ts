@@ -2,6 +2,7 @@
 import type { StageLimits } from '../api/defaults.ts';
 import type { PipelineRunStatus, StageStatus } from '../api/status.ts';
 import { formatTime } from '../kube/conditions.ts';
+import type { DeepReadonly, Job } from '../kube/types.ts';
 import type { StageRefused } from './apply.ts';
 import { millis } from './podfacts.ts';
 import { clip } from './text.ts';
@@ -38,12 +39,19 @@ export function refuseStage(plan: Plan, refusal: StageRefused, now: Date): Plan 
   };
 }
 
-/** Whether a stage whose Job is being refused has waited too long. */
-export function isRefusedTooLong(stage: StageStatus, limits: StageLimits, now: Date): boolean {
-  const since = millis(stage.startTime);
+/** Whether a stage whose Job is being refused has waited too long: since its start, or since the attempt before. */
+export function isRefusedTooLong(
+  stage: StageStatus,
+  earlier: readonly DeepReadonly<Job>[],
+  limits: StageLimits,
+  now: Date,
+): boolean {
+  const changes = earlier.flatMap((job) => job.status?.conditions ?? []);
+  const times = [stage.startTime, ...changes.map((change) => change.lastTransitionTime)].map(millis);
+  const since = Math.max(0, ...times.filter((time) => time !== undefined));
   return (
     stage.reason === 'PodCreationRefused' &&
-    since !== undefined &&
+    since > 0 &&
     now.getTime() >= since + limits.provisionTimeoutSeconds * 1000
   );
 }

@@ -12,7 +12,7 @@ import { attemptOf, type Children, childrenOf, podsOf } from './children.ts';
 import { attemptFailure, type Failure } from './failure.ts';
 import type { Readiness } from './graph.ts';
 import { isConditionTrue } from './podconditions.ts';
-import { activeSecondsOf, isDisrupted, isFinished } from './podfacts.ts';
+import { activeSecondsSince, isDisrupted, isFinished } from './podfacts.ts';
 import { isRefusedTooLong } from './refusal.ts';
 import { successOf } from './success.ts';
 import { clip } from './text.ts';
@@ -43,13 +43,20 @@ export interface StagePlan {
 
 export function planStage(given: StageInput): StagePlan {
   const { stage, readiness, observed } = given;
-  const children = childrenOf(stage.name, observed.jobs, observed.pods);
-  const input = { ...given, prior: catchUp(given.prior, children, observed, given.now) };
+  const found = childrenOf(stage.name, observed.jobs, observed.pods);
+  const input = { ...given, prior: catchUp(given.prior, found, observed, given.now) };
   const { prior } = input;
+  const children = ofAttempt(found, prior.attempt);
   const { job, pods } = children;
   if (isTerminal(prior.state)) return keepEnded(input, children);
   if (input.canceled)
-    return end(input, children, children.job ? 'Canceled' : 'Skipped', 'RunCanceled', 'the run was canceled');
+    return end(
+      input,
+      children,
+      children.jobs.length > 0 ? 'Canceled' : 'Skipped',
+      'RunCanceled',
+      'the run was canceled',
+    );
   if (!readiness.ready && readiness.forGood)
     return end(
       input,
@@ -61,14 +68,14 @@ export function planStage(given: StageInput): StagePlan {
   if (!readiness.ready)
     return stay(input, 'Waiting', 'WaitingForDependencies', `waits for stage ${readiness.blockedBy}`);
   if (!job && input.suspended) return stay(input, 'Waiting', 'Suspended', '');
-  if (!job && isRefusedTooLong(prior, limitsOf(observed.run.spec, stage), input.now))
+  if (!job && isRefusedTooLong(prior, children.jobs, limitsOf(observed.run.spec, stage), input.now))
     return end(input, children, 'Failed', 'PodCreationRefused', prior.message ?? '');
   if (!job) return start(input, prior, prior.attempt ?? 1);
   const success = successOf(stage, prior, job, pods, observed.reports);
   if (success) return end(input, children, 'Succeeded', success.reason, success.message);
   if (isConditionTrue(job, 'Failed')) return retryOrFail(input, children, attemptFailure(job, pods), false);
   if (input.suspended) return suspend(input, children, job);
-  if (job.spec.suspend === true) return resume(input, job);
+  if (job.spec.suspend === true) return resume(input, children, job);
   return work(input, children, job);
 }
 
@@ -92,9 +99,14 @@ function catchUp(prior: StageStatus, { jobs, job }: Children, { pods }: Observed
     attempt,
     failures: (prior.failures ?? 0) + (failure.disruption ? 0 : 1),
     disruptions: (prior.disruptions ?? 0) + (failure.disruption ? 1 : 0),
-    activeSeconds:
-      (prior.activeSeconds ?? 0) + Math.max(0, ...its.map((pod) => activeSecondsOf(pod, now.getTime()))),
+    activeSeconds: (prior.activeSeconds ?? 0) + activeSecondsSince(before, its, now.getTime()),
   };
+}
+
+/** Without a Job while that of the attempt is not there: the cluster refused it, and is asked again. */
+function ofAttempt(children: Children, attempt: number | undefined): Children {
+  const { job } = children;
+  return job && attemptOf(job) < (attempt ?? 0) ? { ...children, job: undefined, pods: [] } : children;
 }
 
 /** A final state never changes. What still runs is ended, unless it is only finishing after its success. */
@@ -208,9 +220,13 @@ function suspend(input: StageInput, children: Children, job: JobView): StagePlan
   return { status, actions: job.spec.suspend === true ? [] : [suspendJob(job)], events: [] };
 }
 
-function resume({ prior }: StageInput, job: JobView): StagePlan {
+/** The pod that was admitted before the suspension was ended by it: its outputs will never be whole. */
+function resume({ prior }: StageInput, { pods }: Children, job: JobView): StagePlan {
+  const { admitted, ...rest } = prior;
+  const kept = pods.some((pod) => pod.metadata.uid === admitted && pod.status?.phase === 'Succeeded');
+  const next = kept ? prior : rest;
   return {
-    status: { ...prior, state: 'Provisioning', reason: 'WaitingForNode', message: '' },
+    status: { ...next, state: 'Provisioning', reason: 'WaitingForNode', message: '' },
     actions: [{ type: 'ResumeJob', job: job.metadata.name ?? '', uid: job.metadata.uid ?? '' }],
     events: [],
   };
@@ -291,8 +307,10 @@ function suspendJob(job: JobView): Action {
   return { type: 'SuspendJob', job: job.metadata.name ?? '', uid: job.metadata.uid ?? '' };
 }
 
-function activeSeconds({ prior, now }: StageInput, { pods }: Children): number {
-  return (prior.activeSeconds ?? 0) + Math.max(0, ...pods.map((pod) => activeSecondsOf(pod, now.getTime())));
+/** While a stage is suspended, what its pods did is counted already. */
+function activeSeconds({ prior, now }: StageInput, { job, pods }: Children): number {
+  const before = prior.activeSeconds ?? 0;
+  return job && prior.reason !== 'Suspended' ? before + activeSecondsSince(job, pods, now.getTime()) : before;
 }
 
 function workersStatus({ stage }: StageInput, { job, pods }: Children): NonNullable<StageStatus['workers']> {

@@ -8,8 +8,9 @@ import type { StageState } from '../api/status.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
 import { CONTAINERS } from '../../workers/contract/environment.ts';
 import { podFailure } from './failure.ts';
+import { isConditionTrue } from './podconditions.ts';
 import {
-  activeSecondsOf,
+  activeSecondsSince,
   containerStatus,
   endedAt,
   isFinished,
@@ -22,6 +23,10 @@ import type { Waiting } from './types.ts';
 
 /** Seconds that our agent has to report after the command ended with an error; afterwards the pod is ended. */
 const REPORT_SECONDS = 30;
+/** Longest back-off of the Job controller before it replaces a failed pod. */
+const JOB_BACKOFF_SECONDS = 600;
+/** Seconds that the kubelet has, beyond the pod's own deadline, to end the pod. */
+const KUBELET_SECONDS = 60;
 
 export interface WorkStep {
   state: StageState;
@@ -53,13 +58,8 @@ export function workStep(
   if (broken) return reporting(broken, now);
   const orphaned = open.find((pod) => endedAt(pod) === undefined && agentFailure(pod) !== undefined);
   if (orphaned) return { state: 'Running', ...agentFailed(orphaned), failed: { final: false } };
-  if (open.every((pod) => endedAt(pod) !== undefined))
-    return {
-      state: 'Finalizing',
-      reason: 'UploadingOutputs',
-      message: 'the command has ended; outputs are being stored',
-    };
-  return running(pods, limits, activeSecondsBefore, now);
+  if (open.every((pod) => endedAt(pod) !== undefined)) return storing(open, limits, now);
+  return running(job, pods, limits, activeSecondsBefore, now);
 }
 
 /** How our agent ended while the command went on: nobody is left to store its outputs. */
@@ -84,15 +84,11 @@ function provisioning(
   const last = pods.at(-1);
   if (!pod && last && last.status?.phase === 'Succeeded')
     return { state: 'Finalizing', reason: 'UploadingOutputs', message: 'the last pod has ended' };
-  if (!pod && last)
-    return {
-      state: 'Provisioning',
-      reason: 'Retrying',
-      message: podFailure(last)?.message ?? 'the last pod has ended; the next one starts',
-    };
+  // Resumed, but the Job controller has not begun yet: its start time is still that of the time before.
+  const began = isConditionTrue(job, 'Suspended') ? now : (millis(job.status?.startTime) ?? 0);
+  if (!pod && last) return replacing(pods, last, began, limits, waiting, now);
   const since =
-    millis(pod?.metadata.creationTimestamp) ??
-    Math.max(millis(job.metadata.creationTimestamp) ?? now, millis(job.status?.startTime) ?? 0);
+    millis(pod?.metadata.creationTimestamp) ?? Math.max(millis(job.metadata.creationTimestamp) ?? now, began);
   const deadline = since + limits.provisionTimeoutSeconds * 1000;
   const reason = waiting?.reason ?? 'WaitingForNode';
   const message = waiting?.message ?? (pod ? 'the pod waits for a node' : 'the Job has no pod yet');
@@ -102,6 +98,38 @@ function provisioning(
     state: 'Provisioning',
     reason: reason === 'PodCreationRefused' ? reason : 'Unschedulable',
     message: `no node within ${limits.provisionTimeoutSeconds} s: ${message}`,
+    failed: { final: true },
+  };
+}
+
+/** Every pod has ended or is ending, and the Job controller has not said that this was the last one. */
+function replacing(
+  pods: readonly DeepReadonly<Pod>[],
+  last: DeepReadonly<Pod>,
+  began: number,
+  limits: StageLimits,
+  waiting: Waiting | undefined,
+  now: number,
+): WorkStep {
+  const failure = podFailure(last);
+  const refused = waiting?.reason === 'PodCreationRefused' ? waiting : undefined;
+  const message =
+    refused?.message ?? failure?.message ?? 'the last pod has ended or is ending; the next one starts';
+  const ends = pods.map((pod) =>
+    Math.max(
+      endedAt(pod) ?? 0,
+      millis(pod.metadata.deletionTimestamp) ?? 0,
+      millis(pod.metadata.creationTimestamp) ?? 0,
+    ),
+  );
+  const seconds = limits.provisionTimeoutSeconds + JOB_BACKOFF_SECONDS;
+  const deadline = Math.max(began, ...ends) + seconds * 1000;
+  const state = 'Provisioning';
+  if (now < deadline) return { state, reason: refused?.reason ?? 'Retrying', message, lookAt: deadline };
+  return {
+    state,
+    reason: refused?.reason ?? failure?.reason ?? 'Error',
+    message: `no new pod within ${seconds} s: ${message}`,
     failed: { final: true },
   };
 }
@@ -135,13 +163,28 @@ function reporting(pod: DeepReadonly<Pod>, now: number): WorkStep {
   return now < until ? { ...step, lookAt: until } : { ...step, failed: { final: false } };
 }
 
+/** The commands have ended well. The kubelet's deadline bounds the storing of outputs; a kubelet may fail to keep it. */
+function storing(pods: readonly DeepReadonly<Pod>[], limits: StageLimits, now: number): WorkStep {
+  const start = Math.max(...pods.map((pod) => startedAt(pod) ?? now));
+  const seconds = limits.activeDeadlineSeconds + limits.startTimeoutSeconds + KUBELET_SECONDS;
+  const until = start + seconds * 1000;
+  const state = 'Finalizing';
+  if (now < until) {
+    const message = 'the command has ended; outputs are being stored';
+    return { state, reason: 'UploadingOutputs', message, lookAt: until };
+  }
+  const message = `the command has ended, but its outputs were not stored within ${seconds} s of its start`;
+  return { state, reason: 'DeadlineExceeded', message, failed: { final: true } };
+}
+
 function running(
+  job: DeepReadonly<Job>,
   pods: readonly DeepReadonly<Pod>[],
   limits: StageLimits,
   before: number,
   now: number,
 ): WorkStep {
-  const used = before + Math.max(0, ...pods.map((pod) => activeSecondsOf(pod, now)));
+  const used = before + activeSecondsSince(job, pods, now);
   const left = limits.activeDeadlineSeconds - used;
   const step: WorkStep = { state: 'Running', reason: 'Working', message: '' };
   if (left > 0) return { ...step, lookAt: now + left * 1000 };
