@@ -41,6 +41,8 @@ export const PATHS = {
   /** Holds the shim, copied in by the init container `fetch`. */
   bin: '/ebbflow/bin',
   shim: '/ebbflow/bin/shim',
+  /** Where our image has it. */
+  shimSource: '/usr/local/bin/ebbflow-shim',
   /** Shared by main and agent: the socket and the exit record. */
   run: '/ebbflow/run',
   socket: '/ebbflow/run/agent.sock',

@@ -1,6 +1,7 @@
 // Command shim runs the user's command inside the user's image and tells the agent beside it how the command ended.
 //
 //	shim [-socket PATH] [-record PATH] [-kill-after DURATION] -- COMMAND [ARGUMENT...]
+//	shim -install PATH
 //
 // The command starts at once and inherits stdin, stdout and stderr untouched; nothing that happens to the agent or to
 // the shared volume stops or delays it. When it has ended, the exit record is written by rename, the same record is
@@ -32,7 +33,15 @@ func main() {
 	socket := flag.String("socket", orDefault("EBBFLOW_SOCKET", defaultSocket), "unix socket of the agent")
 	record := flag.String("record", orDefault("EBBFLOW_EXIT_RECORD", defaultRecord), "file for the exit record")
 	killAfter := flag.Duration("kill-after", defaultKillAfter, "after SIGTERM, time until the command is killed; 0: never")
+	target := flag.String("install", "", "copy this program to the path and end")
 	flag.Parse()
+	if *target != "" {
+		if err := install(*target); err != nil {
+			complain("it could not be installed: " + err.Error())
+			os.Exit(1)
+		}
+		return
+	}
 	if flag.NArg() == 0 {
 		complain("no command: write shim [flags] -- COMMAND [ARGUMENT...]")
 		os.Exit(exitMisused)

@@ -41,7 +41,7 @@ export interface HostTimes {
 }
 
 const podPaths: HostPaths = {
-  shimSource: '/usr/local/bin/ebbflow-shim',
+  shimSource: PATHS.shimSource,
   shim: PATHS.shim,
   socket: PATHS.socket,
   exitRecord: PATHS.exitRecord,
