@@ -3,17 +3,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LABEL } from '../../operator/api/names.ts';
+import type { PipelineRun } from '../../operator/api/types.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import { createKubeClient } from '../../operator/kube/http-client.ts';
 import { loadClusterAccess } from '../../operator/kube/kubeconfig.ts';
 import { isNotFound } from '../../operator/kube/errors.ts';
 import { jobs, pods, type Resource } from '../../operator/kube/resource.ts';
 import type { Job, KubeObject, Pod } from '../../operator/kube/types.ts';
+import { pipelineRuns } from '../../operator/pipelinerun/resource.ts';
 import { identifyWorker } from '../../operator/workerapi/who.ts';
 import { TokenReviewer } from '../../operator/workerapi/tokens.ts';
 import { systemClock } from '../../operator/kube/clock.ts';
 import type { LiveLookup } from '../../operator/workerapi/types.ts';
-import { testKubeconfig } from '../support/examples/server.ts';
+import { PipelineRunServer, testKubeconfig } from '../support/examples/server.ts';
 import { decidedRun } from '../support/results/runs.ts';
 
 const signal = AbortSignal.timeout(110_000);
@@ -33,9 +35,10 @@ const serviceAccounts: Resource = {
 };
 const here = `workers-${process.pid}`;
 const elsewhere = `elsewhere-${process.pid}`;
-const run = { ...decidedRun(), metadata: { ...decidedRun().metadata, namespace: here } };
 
 let client: KubeClient;
+let definitions: PipelineRunServer;
+let run: PipelineRun;
 let pod: Pod;
 let job: Job;
 
@@ -84,8 +87,9 @@ beforeAll(async () => {
     access: await loadClusterAccess({ kubeconfig: testKubeconfig() }),
     userAgent: 'test/0',
   });
+  definitions = await PipelineRunServer.open(here);
+  await client.create(namespace, undefined, { metadata: { name: elsewhere } });
   for (const name of [here, elsewhere]) {
-    await client.create(namespace, undefined, { metadata: { name } });
     // The service account controller makes it some moments after the namespace.
     const has = (): Promise<boolean> =>
       client.get(serviceAccounts, name, 'default').then(
@@ -94,6 +98,16 @@ beforeAll(async () => {
       );
     while (!(await has())) await sleep(100, undefined, { signal });
   }
+  // A real run: the garbage collector takes Jobs away whose owner it cannot find.
+  const { apiVersion, kind, metadata, ...decided } = decidedRun();
+  // Suspended, should an operator be about.
+  const spec = { ...decided.spec, suspend: true, stores: [{ name: 'lake', endpoint: 'http://127.0.0.1:1' }] };
+  const made = await client.create<KubeObject>(
+    pipelineRuns,
+    here,
+    Object.assign({ metadata: { name: metadata.name } }, { apiVersion, kind, spec }),
+  );
+  run = { ...decidedRun(), metadata: { ...metadata, namespace: here, uid: made.metadata.uid ?? '' } };
   job = await client.create(jobs, here, {
     metadata: {
       name: 'nightly-train-1-abc',
@@ -122,10 +136,10 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const name of [here, elsewhere])
-    await client
-      .delete(namespace, undefined, name, { propagationPolicy: 'Background' })
-      .catch(() => undefined);
+  await client
+    .delete(namespace, undefined, elsewhere, { propagationPolicy: 'Background' })
+    .catch(() => undefined);
+  await definitions.close();
   await client.close();
 });
 
