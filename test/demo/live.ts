@@ -15,6 +15,9 @@ export interface Progress {
   readonly done: number;
   readonly total: number;
   readonly unit: string;
+  /** When this counting began and what it began with: waiting before it says nothing about its pace. */
+  readonly since?: number;
+  readonly first?: number;
 }
 
 export interface LiveView {
@@ -72,8 +75,9 @@ function describeProgress(stage: StageStatus, view: LiveView, now: number): stri
   if (progress === undefined || progress.total === 0) return '';
   // What a stage last said before it ended may be old news.
   if (isTerminal(stage.state) && progress.done < progress.total) return '';
-  const startedAt = stage.startTime === undefined ? now : Date.parse(stage.startTime);
-  const eta = stage.state === 'Running' ? estimateSeconds(progress, startedAt, now) : undefined;
+  const { since = stage.startTime === undefined ? now : Date.parse(stage.startTime), first = 0 } = progress;
+  const counted = { ...progress, done: progress.done - first, total: progress.total - first };
+  const eta = stage.state === 'Running' ? estimateSeconds(counted, since, now) : undefined;
   const left = eta === undefined ? '' : `  about ${formatSeconds(eta)} left`;
   return `${drawBar(progress, 24)} ${progress.done}/${progress.total} ${progress.unit}${left}`;
 }

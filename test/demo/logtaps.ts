@@ -103,7 +103,13 @@ export class LogTaps {
     this.#firstLineAt = Math.min(this.#firstLineAt ?? stamped.at, stamped.at);
     this.lastLines.set(stage, plainWords(stamped.words));
     const progress = readProgress(stamped.words);
-    if (progress !== undefined) this.progress.set(stage, progress);
+    if (progress !== undefined) this.#note(stage, progress, stamped.at);
     this.#changed();
+  }
+
+  #note(stage: string, progress: Progress, at: number): void {
+    const known = this.progress.get(stage);
+    const { since = at, first = progress.done } = known?.unit === progress.unit ? known : {};
+    this.progress.set(stage, { ...progress, since, first });
   }
 }

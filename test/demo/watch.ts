@@ -116,8 +116,9 @@ export class RunWatch {
       appliedAt,
       doing: status?.summary?.doing ?? '',
       stages: status?.stages ?? [],
-      progress: this.taps.progress,
-      lastLines: this.taps.lastLines,
+      // Copies: a view must not change after it was shown, or the next one would differ in nothing.
+      progress: new Map(this.taps.progress),
+      lastLines: new Map(this.taps.lastLines),
       nodes: this.seenNodes,
       jobs: this.#jobs.size,
       pods: this.#pods.size,

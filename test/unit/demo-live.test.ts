@@ -91,6 +91,13 @@ describe('the live view', () => {
     ]);
   });
 
+  test('estimates from when counting began, not from when the stage began to wait', () => {
+    const progress = new Map([['train', { done: 11, total: 41, unit: 'epochs', since: at(28), first: 1 }]]);
+    expect(renderLive({ ...running, progress }, at(30), 100).join()).toContain(
+      '11/41 epochs  about 6.0 s left',
+    );
+  });
+
   test('never writes more than the width, which would break the redrawing', () => {
     expect(renderLive(running, at(30), 40).every((line) => line.length <= 40)).toBe(true);
   });
