@@ -6,7 +6,7 @@ import { FINALIZER, LABEL } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { formatTime } from '../kube/conditions.ts';
-import { isAlreadyExists, isForbidden, isInvalid, isNotFound, KubeError } from '../kube/errors.ts';
+import { isAlreadyExists, isInvalid, isNotFound, KubeError } from '../kube/errors.ts';
 import { jobs, pods, type Resource } from '../kube/resource.ts';
 import type { KubeObject } from '../kube/types.ts';
 import type { PodSettings } from '../stages/settings.ts';
@@ -44,23 +44,35 @@ export class StillThere extends Error {
   readonly code = 'STILL_THERE';
 }
 
+export interface Applied {
+  /** Of the run, when an action changed the run itself. */
+  resourceVersion: string | undefined;
+  /** Jobs that the cluster would not take; the other actions were done. */
+  refusals: StageRefused[];
+}
+
 /**
- * Does the actions in order.
- * @returns the resourceVersion of the run when an action changed the run itself.
- * @throws StageRefused, StillThere, or the client's errors; what was done before stays done.
+ * Does the actions in order. A refused Job is no reason to hold back what other stages need.
+ * @throws StillThere, or the client's errors; what was done before stays done.
  */
 export async function applyActions(
   actions: readonly Action[],
   observed: Observed,
   deps: ApplyDeps,
   signal: AbortSignal,
-): Promise<string | undefined> {
-  let resourceVersion: string | undefined;
+): Promise<Applied> {
+  const applied: Applied = { resourceVersion: undefined, refusals: [] };
   for (const action of actions) {
     signal.throwIfAborted();
-    resourceVersion = (await applyAction(action, observed, deps, signal)) ?? resourceVersion;
+    try {
+      applied.resourceVersion =
+        (await applyAction(action, observed, deps, signal)) ?? applied.resourceVersion;
+    } catch (error) {
+      if (!(error instanceof StageRefused)) throw error;
+      applied.refusals.push(error);
+    }
   }
-  return resourceVersion;
+  return applied;
 }
 
 async function applyAction(
@@ -72,14 +84,10 @@ async function applyAction(
   const { run } = observed;
   switch (action.type) {
     case 'AddFinalizer':
-      return await patchFinalizers(run, [...(run.metadata.finalizers ?? []), FINALIZER], deps, signal);
+      return await addFinalizer(run, deps, signal);
     case 'RemoveFinalizer':
-      return await patchFinalizers(
-        run,
-        (run.metadata.finalizers ?? []).filter((name) => name !== FINALIZER),
-        deps,
-        signal,
-      );
+      await removeFinalizer(run, deps, signal);
+      return undefined;
     case 'CreateJob':
       await createJob(action, run, deps, signal);
       return undefined;
@@ -117,16 +125,35 @@ async function applyAction(
   }
 }
 
+/** On the very version that was planned from: the status that is written next builds on what this returns. */
+async function addFinalizer(run: PipelineRun, deps: ApplyDeps, signal: AbortSignal): Promise<string> {
+  const { resourceVersion, finalizers = [] } = run.metadata;
+  return await patchFinalizers(run, resourceVersion, [...finalizers, FINALIZER], deps, signal);
+}
+
+/** The status write of this very pass has moved the version: the newest one is asked for, with what others added. */
+async function removeFinalizer(run: PipelineRun, deps: ApplyDeps, signal: AbortSignal): Promise<void> {
+  const { namespace, name, uid } = run.metadata;
+  try {
+    const { metadata } = await deps.client.get(pipelineRuns, namespace, name, { signal });
+    const finalizers = metadata.finalizers ?? [];
+    if (metadata.uid !== uid || !finalizers.includes(FINALIZER)) return;
+    const others = finalizers.filter((finalizer) => finalizer !== FINALIZER);
+    await patchFinalizers(run, metadata.resourceVersion, others, deps, signal);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
 /** A merge patch replaces the whole list, so it must not land on a newer object than was read. */
 async function patchFinalizers(
   run: PipelineRun,
+  resourceVersion: string,
   finalizers: readonly string[],
   { client, wrote }: ApplyDeps,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<string> {
   const { namespace, name, uid } = run.metadata;
-  // The status write of this very pass may have moved the version: the newest one is asked for.
-  const { resourceVersion } = (await client.get(pipelineRuns, namespace, name, { signal })).metadata;
   const patch = { metadata: { uid, resourceVersion, finalizers } };
   const written = await client.mergePatch(pipelineRuns, namespace, name, patch, { signal });
   wrote(pipelineRuns, written.metadata.resourceVersion);
@@ -163,11 +190,17 @@ async function createJob(
     }
     if (isInvalid(error) && error instanceof KubeError)
       throw new StageRefused(name, 'InvalidSpec', error.message);
-    if (isForbidden(error) && error instanceof KubeError)
+    if (error instanceof KubeError && REFUSED.has(error.status))
       throw new StageRefused(name, 'PodCreationRefused', error.message);
     throw error;
   }
 }
+
+/**
+ * Answers that quotas, policies and webhooks give, and the API server for a webhook that does not answer. All may pass;
+ * a stage waits for that no longer than for a node.
+ */
+const REFUSED: ReadonlySet<number> = new Set([400, 403, 500]);
 
 async function patchSuspend(
   { job, uid }: { job: string; uid: string },

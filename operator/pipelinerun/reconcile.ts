@@ -13,7 +13,7 @@ import type { Logger } from '../kube/logger.ts';
 import type { Results } from '../results/types.ts';
 import type { PodSettings } from '../stages/settings.ts';
 import type { RunMetrics } from '../telemetry/runsink.ts';
-import { type ApplyDeps, applyActions, StageRefused, StillThere } from './apply.ts';
+import { type ApplyDeps, applyActions, StillThere } from './apply.ts';
 import { attemptsOf } from './attempts.ts';
 import { DELETION_COMMIT_MS, planStored } from './end.ts';
 import { observe, type ObserveDeps, pendingKey } from './observe.ts';
@@ -40,6 +40,8 @@ export interface RunDeps extends ObserveDeps {
 const STILL_THERE_MS = 1_000;
 /** Longest time that one try to store the record may take, in milliseconds: long logs are read to their end. */
 const COMMIT_MS = 660_000;
+/** Between tries to store the record of a run that is being deleted, in milliseconds. */
+const DELETION_RETRY_MS = 2_000;
 
 export function createReconcile(deps: RunDeps): Reconcile {
   return async (key, log, signal) => {
@@ -100,23 +102,17 @@ async function carryOut(
     wrote: (resource, resourceVersion) => deps.gate.wroteAt(key, resource, resourceVersion),
     fence: (podUID) => deps.facts.fence(run.metadata.uid, podUID),
   };
-  let plan = planned;
-  let changed: string | undefined;
-  try {
-    changed = await applyActions(plan.actions, observed, applyDeps, signal);
-    if (plan.actions.some(({ type }) => type === 'CreateJob')) {
-      const handover = deps.facts.takeReportAge(run.metadata.uid);
-      if (handover !== undefined) deps.metrics.handover(handover);
-    }
-  } catch (error) {
-    if (!(error instanceof StageRefused)) throw error;
-    plan = refuseStage(plan, error, deps.clock.now());
-    log.warn(
-      { stage: error.stage, reason: error.reason, err: error },
-      'The cluster refused the Job of a stage',
-    );
+  const { resourceVersion, refusals } = await applyActions(planned.actions, observed, applyDeps, signal);
+  if (planned.actions.some(({ type }) => type === 'CreateJob')) {
+    const handover = deps.facts.takeReportAge(run.metadata.uid);
+    if (handover !== undefined) deps.metrics.handover(handover);
   }
-  const inMs = await writeStatus(key, plan, observed, changed ?? run.metadata.resourceVersion, deps, signal);
+  for (const { stage, reason, message } of refusals)
+    log.warn({ stage, reason, message }, 'The cluster refused the Job of a stage');
+  const now = deps.clock.now();
+  const plan = refusals.reduce((so, refusal) => refuseStage(so, refusal, now), planned);
+  const version = resourceVersion ?? run.metadata.resourceVersion;
+  const inMs = await writeStatus(key, plan, observed, version, deps, signal);
   await applyActions(plan.afterwards ?? [], observed, applyDeps, signal);
   return plan.requeueAfterMs === undefined ? inMs : Math.min(plan.requeueAfterMs, inMs ?? Infinity);
 }
@@ -139,10 +135,15 @@ async function writeStatus(
     if (!isNotFound(error) || run.metadata.deletionTimestamp === undefined) throw error;
     return undefined;
   }
-  if (!result.written) return result.inMs;
+  const regarding = { apiVersion: run.apiVersion, kind: run.kind, namespace, name, uid };
+  if (!result.written) {
+    // An object that now goes is told about even when its status says so already.
+    if (plan.afterwards?.some(({ type }) => type === 'RemoveFinalizer') === true)
+      for (const event of plan.events) deps.recorder.record({ regarding, ...event });
+    return result.inMs;
+  }
   deps.gate.wroteAt(key, pipelineRuns, result.resourceVersion);
   countTransition(observed, plan.status, deps.metrics);
-  const regarding = { apiVersion: run.apiVersion, kind: run.kind, namespace, name, uid };
   for (const event of plan.events) deps.recorder.record({ regarding, ...event });
   return undefined;
 }
@@ -156,15 +157,18 @@ async function store(
   log: Logger,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const stored = await tryToStore(observed, plan, deps, log, signal);
+  const { run } = observed;
+  const stored = await tryToStore(key, observed, plan, deps, log, signal);
   const after = planStored(observed, plan, stored, deps.settings, deps.clock.now());
   const inMs = await carryOut(key, after, observed, deps, log, signal);
   if (stored.ok || after.afterwards) return inMs;
-  // Refused, and time is left: the queue's own back-off decides when to try again.
+  // Refused, and time is left: little of it when the object is being deleted, else the queue's own back-off decides.
+  if (run.metadata.deletionTimestamp !== undefined) return DELETION_RETRY_MS;
   throw new Error(`the results store refused the record: ${stored.message}`);
 }
 
 async function tryToStore(
+  key: string,
   observed: Observed,
   plan: Plan,
   deps: RunDeps,
@@ -173,10 +177,20 @@ async function tryToStore(
 ): Promise<Stored> {
   const { commit } = plan;
   const run = { ...observed.run, status: plan.status };
+  const isDeleted = run.metadata.deletionTimestamp !== undefined;
+  const deletion = new AbortController();
+  // A deletion does not wait for a long try: the next one knows about it and is short.
+  const look = ({ metadata }: Pick<PipelineRun, 'metadata'>): void => {
+    if (!isDeleted && metadata.uid === run.metadata.uid && metadata.deletionTimestamp !== undefined)
+      deletion.abort(new Error('the PipelineRun is being deleted'));
+  };
+  const forgetDeletion = deps.runs.addHandler({ modified: look });
+  look(deps.runs.get(key) ?? run);
   try {
     const deadline = AbortSignal.any([
       signal,
-      AbortSignal.timeout(run.metadata.deletionTimestamp === undefined ? COMMIT_MS : DELETION_COMMIT_MS),
+      deletion.signal,
+      AbortSignal.timeout(isDeleted ? DELETION_COMMIT_MS : COMMIT_MS),
     ]);
     const { uid: namespaceUID } = (
       await deps.client.get(namespaces, undefined, run.metadata.namespace, { signal })
@@ -196,6 +210,8 @@ async function tryToStore(
     signal.throwIfAborted();
     log.warn({ err: error }, 'The record of a run could not be stored');
     return { ok: false, message: error instanceof Error ? error.message : String(error) };
+  } finally {
+    forgetDeletion();
   }
 }
 

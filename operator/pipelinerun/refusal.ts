@@ -34,8 +34,8 @@ export function refuseStage(plan: Plan, refusal: StageRefused, now: Date): Plan 
   return {
     ...plan,
     status,
-    events: [event],
-    ...(passing ? { requeueAfterMs: AGAIN_MS } : { requeueAfterMs: 0 }),
+    events: [...plan.events, event],
+    requeueAfterMs: passing ? Math.min(plan.requeueAfterMs ?? Infinity, AGAIN_MS) : 0,
   };
 }
 

@@ -143,6 +143,18 @@ describe('deletion', () => {
     expect([...scenario.records.byUID.values()].map((record) => record.outcome.result)).toEqual(['Canceled']);
   });
 
+  test('does not wait for a store that hangs', async () => {
+    await begin({ spec: oneStage, script: () => ({ exitCode: 0 }) });
+    scenario.records.hanging = true;
+    await scenario.turn(life, () => scenario.records.hangs === 1);
+    scenario.delete();
+    await scenario.turn(life, () => !scenario.exists);
+    expect(scenario.left).toEqual([]);
+    expect([...scenario.records.byUID.values()].map((record) => record.outcome.result)).toEqual([
+      'Succeeded',
+    ]);
+  });
+
   test('of a finished run changes nothing about its outcome', async () => {
     await begin({ spec: oneStage, script: () => ({ exitCode: 0 }) });
     await scenario.turn(life);

@@ -16,6 +16,10 @@ export class Records {
   readonly byUID = new Map<string, RunRecord>();
   /** While true, the store refuses. */
   refusing = false;
+  /** While true, the store does not answer until it is given up; then it works again. */
+  hanging = false;
+  /** How often the store was left without an answer. */
+  hangs = 0;
   /** Commits that said something else than the record that was there: must stay empty. */
   readonly contradictions: string[] = [];
 
@@ -109,6 +113,14 @@ export interface LifeOptions {
   commitTimeoutSeconds?: number;
 }
 
+/** Rejects when the signal aborts. */
+function givenUp(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(new Error('given up'));
+    else signal.addEventListener('abort', () => reject(new Error('given up')), { once: true });
+  });
+}
+
 /** A running operator. */
 export class Life {
   readonly kill: Kill;
@@ -132,8 +144,12 @@ export class Life {
         onSettled: () => undefined,
         stop: async () => undefined,
       },
-      commit: async (input) => {
+      commit: async (input, signal) => {
         kill.check();
+        if (records.hanging) {
+          records.hangs += 1;
+          await givenUp(signal).finally(() => (records.hanging = false));
+        }
         const result = records.commit(input);
         kill.count();
         return result;

@@ -1,0 +1,95 @@
+/** Effects on the cluster, against the loopback API server. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FINALIZER, jobName } from '../../operator/api/names.ts';
+import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
+import { createKubeClient } from '../../operator/kube/http-client.ts';
+import { type Applied, applyActions } from '../../operator/pipelinerun/apply.ts';
+import type { Action } from '../../operator/pipelinerun/types.ts';
+import { FakeApi } from '../support/fakeapi/server.ts';
+import { at, observedOf, runOf } from '../support/plan/observed.ts';
+
+const RUN = '/apis/ebbflow.dev/v1alpha1/namespaces/data/pipelineruns/nightly';
+const JOBS = '/apis/batch/v1/namespaces/data/jobs';
+const container = { image: 'busybox:1', command: ['true'] };
+const spec: PipelineRunSpec = {
+  stages: [
+    { name: 'one', container },
+    { name: 'two', container },
+  ],
+};
+
+let api: FakeApi;
+let client: KubeClient;
+
+beforeEach(async () => {
+  api = new FakeApi();
+  await api.start();
+  client = createKubeClient({ access: api.access, userAgent: 'test/0' });
+});
+
+afterEach(async () => {
+  await client.close();
+  await api.stop();
+});
+
+const create = (stage: string): Action => ({ type: 'CreateJob', stage, attempt: 1, activeSeconds: 0 });
+
+function apply(actions: Action[], run = runOf(spec)): Promise<Applied> {
+  const deps = {
+    client,
+    pods: { image: 'ebbflow:test', apiURL: 'https://10.0.0.1:8443', apiServerName: 'ebbflow', apiCA: 'PEM' },
+    now: () => at(0),
+    wrote: () => undefined,
+    fence: () => undefined,
+  };
+  return applyActions(actions, observedOf(run), deps, AbortSignal.timeout(10_000));
+}
+
+const identity = { name: 'nightly', namespace: 'data', uid: 'run-uid' };
+const finalizers = (): string[] | undefined => api.world.get(RUN)?.metadata.finalizers;
+
+describe('a refused Job', () => {
+  test('does not keep the Jobs of other stages from being created', async () => {
+    const taken = jobName({ name: 'nightly', uid: 'run-uid' }, 'one', 1);
+    api.world.put(`${JOBS}/${taken}`, { metadata: { name: taken, namespace: 'data' } });
+    const { refusals } = await apply([create('one'), create('two')]);
+    expect(refusals).toMatchObject([{ stage: 'one', reason: 'JobNameConflict' }]);
+    expect(api.world.list(JOBS)).toHaveLength(2);
+  });
+
+  test.each([
+    [400, 'BadRequest'],
+    [403, 'Forbidden'],
+  ])('by a webhook that answers %i is tried again until the stage times out', async (code, reason) => {
+    api.plan({ on: 'write', fault: { kind: 'status', code, reason } });
+    const { refusals } = await apply([create('one'), create('two')]);
+    expect(refusals).toMatchObject([{ stage: 'one', reason: 'PodCreationRefused' }]);
+    expect(api.world.list(JOBS)).toHaveLength(1);
+  });
+});
+
+describe('the finalizer', () => {
+  const put = (names: string[]): ReturnType<typeof runOf> => {
+    const { metadata } = api.world.put(RUN, { metadata: { ...identity, finalizers: names } });
+    return runOf(spec, undefined, { finalizers: names, resourceVersion: metadata.resourceVersion ?? '' });
+  };
+
+  test('goes without those that others have added meanwhile', async () => {
+    const run = put([FINALIZER]);
+    put([FINALIZER, 'example.org/mine']);
+    await apply([{ type: 'RemoveFinalizer' }], run);
+    expect(finalizers()).toEqual(['example.org/mine']);
+  });
+
+  test('is only put on the version that the plan was made from', async () => {
+    const run = put([]);
+    put(['example.org/mine']);
+    await expect(apply([{ type: 'AddFinalizer' }], run)).rejects.toMatchObject({ status: 409 });
+    expect(finalizers()).toEqual(['example.org/mine']);
+  });
+
+  test('of an object that has gone already needs no removing', async () => {
+    await expect(apply([{ type: 'RemoveFinalizer' }])).resolves.toMatchObject({ refusals: [] });
+  });
+});
