@@ -2,10 +2,10 @@
 import { systemClock, type Clock } from '../../../operator/kube/clock.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import { createKubeClient } from '../../../operator/kube/http-client.ts';
-import { silentLogger } from '../../../operator/kube/logger.ts';
 import { noMetrics } from '../../../operator/kube/metrics.ts';
 import { RunController } from '../../../operator/pipelinerun/controller.ts';
 import type { CommitInput, CommitResult, Results } from '../../../operator/results/types.ts';
+import { createLogger } from '../../../operator/telemetry/log.ts';
 import { createMetrics } from '../../../operator/telemetry/registry.ts';
 import { enableLinearExpressions } from '../../../workers/copy/linear.ts';
 import type { RunRecord } from '../../../workers/contract/manifests.ts';
@@ -126,6 +126,8 @@ export class Life {
   readonly kill: Kill;
   readonly controller: RunController;
   readonly events: string[] = [];
+  /** The last lines of its log, for when something went wrong. */
+  readonly lines: string[] = [];
   readonly #stop = new AbortController();
   readonly #client: KubeClient;
   readonly #done: Promise<void>;
@@ -162,7 +164,7 @@ export class Life {
     this.controller = new RunController({
       client: killable(this.#client, kill),
       clock,
-      log: silentLogger,
+      log: createLogger({ level: 'debug', stream: { write: (line) => this.#keep(line) } }),
       recorder: { record: (event) => void this.events.push(`${event.type} ${event.reason}: ${event.note}`) },
       results,
       podSettings: {
@@ -181,6 +183,11 @@ export class Life {
     });
     const signal = AbortSignal.any([this.#stop.signal, kill.signal]);
     this.#done = this.controller.run(signal);
+  }
+
+  #keep(line: string): void {
+    this.lines.push(line);
+    if (this.lines.length > 20) this.lines.shift();
   }
 
   async stop(): Promise<void> {

@@ -134,8 +134,9 @@ export class Scenario {
       this.#collect();
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
+    const found = { status: this.status, left: this.left, requests: this.api.requests.length };
     throw new Error(
-      `the world turned 2,000 times and nothing came of it: ${JSON.stringify(this.status)}; left: ${this.left.join(', ')}`,
+      `the world turned 2,000 times and nothing came of it: ${JSON.stringify(found)}\n${life.lines.join('')}`,
     );
   }
 
