@@ -38,14 +38,20 @@ export function judge(run: PipelineRun, candidate: Candidate): Verdict | undefin
   return undefined;
 }
 
-/** The status with the candidate admitted. Pure. */
+/**
+ * The status with the candidate admitted. A stage that is not in it yet, because an operator died between creating the
+ * Job and saying so, is added. Pure.
+ */
 export function admit(status: PipelineRunStatus, candidate: Candidate): PipelineRunStatus {
-  const stages = (status.stages ?? []).map((stage) =>
-    stage.name === candidate.stage
-      ? { ...stage, admitted: candidate.podUID, attempt: candidate.attempt }
-      : stage,
-  );
-  return { ...status, stages };
+  const { stage: name, attempt, podUID: admitted } = candidate;
+  const known = status.stages ?? [];
+  const stages = known.some((stage) => stage.name === name)
+    ? known
+    : [...known, { name, state: 'Provisioning' as const }];
+  return {
+    ...status,
+    stages: stages.map((stage) => (stage.name === name ? { ...stage, attempt, admitted } : stage)),
+  };
 }
 
 /**

@@ -55,12 +55,14 @@ export class RunController {
   readonly #queue: WorkQueue;
   readonly #gate: ConsistencyGate;
   readonly #pending: PendingWatcher;
+  readonly #writer: StatusWriter;
   /** Namespace of every run that is known, or whose nodes are still there, by UID. */
   readonly #namespaces = new Map<string, string>();
 
   constructor(options: RunControllerOptions) {
     const { client, clock, log, metrics } = options;
     this.#options = options;
+    this.#writer = new StatusWriter(client, clock);
     this.#queue = new WorkQueue({ name: 'pipelinerun', clock, metrics: metrics.kube });
     const store = <T extends KubeObject>(resource: Resource<T>): Store<T> =>
       new Store({ resource, logger: log, metrics: metrics.kube });
@@ -138,7 +140,7 @@ export class RunController {
       ledger: this.ledger,
       gate: this.#gate,
       metrics: metrics.runs,
-      writer: new StatusWriter(client, clock),
+      writer: this.#writer,
       settings: { commitTimeoutSeconds: this.#options.commitTimeoutSeconds },
     });
     const controller = new Controller({
@@ -167,6 +169,8 @@ export class RunController {
         this.facts.forget(run.metadata.uid);
         // Its nodes may outlive the object by a while; their final figures are still to be stored.
         this.ledger.finish(run.metadata.uid);
+        this.#writer.forget(run.metadata.uid);
+        this.#pending.sync(`${run.metadata.uid}/`, new Map());
         this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
       },
     });

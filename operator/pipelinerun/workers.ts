@@ -30,7 +30,11 @@ export function connectWorkers({
   log,
 }: WorkerConnection): WorkerApiDeps {
   return {
-    tokenReview: (token, audiences, signal) => client.tokenReview(token, audiences, { signal }),
+    tokenReview: async (token, audiences, signal) => {
+      // Before that, every worker would seem to belong to no run, and would give up for good.
+      if (!controller.hasSynced) throw new Error('the caches are not complete yet');
+      return await client.tokenReview(token, audiences, { signal });
+    },
     pods: lookup(client, controller.pods),
     jobs: lookup(client, controller.jobs),
     run: (uid) => controller.runByUID(uid),
