@@ -139,16 +139,14 @@ function end(
   const { prior, stage, now } = input;
   const good = state === 'Succeeded';
   const bad = state === 'Failed';
-  const total = prior.progress?.total;
+  const progress = input.observed.progress.get(stage.name) ?? prior.progress;
   const status: StageStatus = {
     ...prior,
     state,
     reason,
     message: clip(message),
     ...(children.job ? { workers: workersStatus(input, children) } : {}),
-    ...(good && prior.progress && total !== undefined
-      ? { progress: { ...prior.progress, done: total } }
-      : {}),
+    ...(progress ? { progress: good ? { ...progress, done: progress.total } : progress } : {}),
     ...(prior.startTime === undefined ? {} : { activeSeconds: activeSeconds(input, children) }),
     completionTime: formatTime(now),
   };
