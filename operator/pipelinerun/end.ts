@@ -10,6 +10,7 @@ import type { DeepReadonly, Pod } from '../kube/types.ts';
 import { isFinished, millis } from './podfacts.ts';
 import { planStage } from './stageplan.ts';
 import { conditionOf, type ConditionValue, summarize, withConditions } from './status.ts';
+import { clip } from './text.ts';
 import type { Action, Observed, Plan, PlanSettings, Stored } from './types.ts';
 
 /** Longest grace of pods whose PipelineRun is being deleted, in seconds. */
@@ -176,7 +177,7 @@ export function planStored(
         type: outcome.result === 'Succeeded' ? 'Normal' : 'Warning',
         reason: 'RunFinished',
         action: 'FinishRun',
-        note: note.slice(0, 1000),
+        note: clip(note, 1000),
       },
     ],
   };

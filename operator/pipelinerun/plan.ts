@@ -10,6 +10,7 @@ import { planEnd } from './end.ts';
 import { inOrder, readiness } from './graph.ts';
 import { type StagePlan, planStage } from './stageplan.ts';
 import { initialStatus, restoredStatus, summarize, withConditions } from './status.ts';
+import { clip, clipStage } from './text.ts';
 import type { Action, Observed, Plan, PlanSettings } from './types.ts';
 
 type Outcome = NonNullable<PipelineRunStatus['outcome']>;
@@ -66,7 +67,16 @@ function planStages(observed: Observed, status: PipelineRunStatus, now: Date): S
     states.set(stage.name, plan.status.state);
     plans.set(stage.name, plan);
   }
-  return spec.stages.flatMap((stage) => plans.get(stage.name) ?? []);
+  return spec.stages.flatMap(({ name }) => {
+    const plan = plans.get(name);
+    return plan ? withClippedMessage(plan, spec.stages.length) : [];
+  });
+}
+
+function withClippedMessage(plan: StagePlan, stages: number): StagePlan {
+  const { message } = plan.status;
+  if (message === undefined) return plan;
+  return { ...plan, status: { ...plan.status, message: clipStage(message, stages) } };
 }
 
 function requeue(stages: readonly StagePlan[], now: Date): { requeueAfterMs?: number } {
@@ -80,7 +90,7 @@ function decide(stages: readonly StageStatus[], canceled: boolean, now: Date): O
   const time = formatTime(now);
   const failed = stages.find((stage) => stage.state === 'Failed');
   if (failed) {
-    const message = `stage ${failed.name} failed (${failed.reason}): ${failed.message ?? ''}`;
+    const message = clip(`stage ${failed.name} failed (${failed.reason}): ${failed.message ?? ''}`);
     return { result: 'Failed', reason: 'StageFailed', time, message };
   }
   if (stages.every((stage) => stage.state === 'Succeeded')) {
@@ -138,11 +148,11 @@ function refuse(observed: Observed, status: PipelineRunStatus, now: Date): Plan 
     message: `${stageKind(stage)} not started`,
     completionTime: time,
   }));
-  const outcome: Outcome = { result: 'Failed', reason: 'InvalidSpec', time, message: message.slice(0, 1024) };
+  const outcome: Outcome = { result: 'Failed', reason: 'InvalidSpec', time, message: clip(message) };
   return {
     actions: holdFinalizer(observed),
     status: decided(observed, { ...status, stages, nodes: observed.nodes }, outcome, now),
-    events: [{ type: 'Warning', reason: 'InvalidSpec', action: 'Validate', note: message.slice(0, 1000) }],
+    events: [{ type: 'Warning', reason: 'InvalidSpec', action: 'Validate', note: clip(message, 1000) }],
     waitingFor: [],
   };
 }

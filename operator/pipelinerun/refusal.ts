@@ -5,7 +5,7 @@ import { formatTime } from '../kube/conditions.ts';
 import type { DeepReadonly, Job } from '../kube/types.ts';
 import type { StageRefused } from './apply.ts';
 import { millis } from './podfacts.ts';
-import { clip } from './text.ts';
+import { clip, clipStage } from './text.ts';
 import type { Plan } from './types.ts';
 
 /** Between tries to create a Job that a quota or a webhook has refused, in milliseconds. */
@@ -17,7 +17,7 @@ const AGAIN_MS = 5_000;
  */
 export function refuseStage(plan: Plan, refusal: StageRefused, now: Date): Plan {
   const { stage: name, reason } = refusal;
-  const message = clip(refusal.message);
+  const message = clipStage(refusal.message, plan.status.stages?.length ?? 1);
   const passing = reason === 'PodCreationRefused';
   const stages = (plan.status.stages ?? []).map((stage): StageStatus => {
     if (stage.name !== name) return stage;
