@@ -70,12 +70,16 @@ export function buildJob({ run, stage, attempt, activeSeconds }: AttemptInput, s
   };
 }
 
+/** Longest activeDeadlineSeconds of a pod. */
+const MAX_DEADLINE_SECONDS = 2_147_483_647;
+
 function buildPod({ run, stage, attempt, activeSeconds }: AttemptInput, settings: PodSettings): PodSpec {
   const { name, namespace, uid } = run.metadata;
   const names = { run: name, runUID: uid, namespace, stage: stage.name, attempt };
   const limits = limitsOf(run.spec, stage);
   // The kubelet counts from its first sight of the pod, so that pulling images is in it; the operator's own timer is exact.
-  const deadline = Math.max(1, limits.activeDeadlineSeconds - activeSeconds) + limits.startTimeoutSeconds;
+  const seconds = Math.max(1, limits.activeDeadlineSeconds - activeSeconds) + limits.startTimeoutSeconds;
+  const deadline = Math.min(seconds, MAX_DEADLINE_SECONDS);
   if (stageKind(stage) === 'copy') return copyPod(run.spec, stage, names, settings, deadline);
   const member = stage.train ?? stage.container;
   if (!member) throw new TypeError(`stage ${stage.name} has none of copy, train and container`);
