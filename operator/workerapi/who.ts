@@ -27,6 +27,8 @@ export async function identifyWorker(
     signal,
   );
   if (pod === undefined) throw new WorkerApiError('NotAWorker');
+  // Whoever set this gave the pod up: a kubelet that was away may not know yet, nor may a new operator.
+  if (pod.status?.phase === 'Failed') throw new WorkerApiError('Fenced');
   const jobRef = controllerOf(pod);
   if (jobRef?.kind !== 'Job' || jobRef.apiVersion !== 'batch/v1') throw new WorkerApiError('NotAWorker');
   const job = await lookUp(

@@ -218,6 +218,12 @@ test('a pod that the operator has given up gets nothing, even with a token that 
   expect(await askAll(world, world.token)).toEqual(nothing('Fenced'));
 });
 
+test('a pod that was marked as failed gets nothing from an operator that never heard of its fencing', async () => {
+  const world = createWorld();
+  world.pod.status = { phase: 'Failed', reason: 'NodeLost' };
+  expect(await askAll(world, world.token)).toEqual(nothing('Fenced'));
+});
+
 test('an answer is remembered for a minute at most and never beyond the life of the token; refusals never', async () => {
   const world = createWorld();
   let now = 1000;
