@@ -31,7 +31,9 @@ export function scheduledAt(pod: PodView): number | undefined {
 /** When the work began; undefined before. */
 export function startedAt(pod: PodView): number | undefined {
   const state = workContainer(pod)?.state;
-  return millis(state?.running?.startedAt ?? state?.terminated?.startedAt);
+  const time = millis(state?.running?.startedAt ?? state?.terminated?.startedAt);
+  // Of a container that the runtime could not start, the kubelet says that it started in 1970.
+  return time === 0 ? undefined : time;
 }
 
 /** When the work ended; undefined before. */

@@ -106,6 +106,15 @@ describe('activeDeadlineSeconds', () => {
     expect(first(plan)).toMatchObject({ state: 'Failed', reason: 'DeadlineExceeded', activeSeconds: 100 });
   });
 
+  test('is not used up by a container that the runtime could not start, which the kubelet dates to 1970', () => {
+    const spec = { stages: [{ name: 'work', retry: { failures: 1 }, container }] };
+    const job = jobOf('work', { status: { conditions: [conditionOfJob('Failed', 'True', 30)] } });
+    const pod = podOf(job, { status: ended(-1_767_225_600, 30, 128) });
+    expect(pod.status?.containerStatuses?.[0]?.state?.terminated?.startedAt).toBe('1970-01-01T00:00:00Z');
+    const plan = planAt(31, observedOf(runOf(spec, statusOf({})), { jobs: [job], pods: [pod] }));
+    expect(plan.actions).toEqual([{ type: 'CreateJob', stage: 'work', attempt: 2, activeSeconds: 0 }]);
+  });
+
   test('does not count again what was counted before a suspension', () => {
     const job = jobOf('work', { status: { startTime: stamp(500) } });
     const pods = [
