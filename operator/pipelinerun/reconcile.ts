@@ -22,6 +22,7 @@ import { namespaces, pipelineRuns } from './resource.ts';
 import { refuseStage } from './refusal.ts';
 import { countTransition } from './transitions.ts';
 import type { Observed, Plan, PlanSettings, Stored } from './types.ts';
+import { findUnreported } from './unreported.ts';
 import type { StatusWriter, Written } from './write.ts';
 
 export interface RunDeps extends ObserveDeps {
@@ -29,7 +30,7 @@ export interface RunDeps extends ObserveDeps {
   clock: Clock;
   gate: ConsistencyGate;
   recorder: Pick<EventRecorder, 'record'>;
-  results: Pick<Results, 'commit' | 'findRecord'>;
+  results: Pick<Results, 'commit' | 'findRecord' | 'findManifest'>;
   metrics: RunMetrics;
   writer: StatusWriter;
   podSettings: PodSettings;
@@ -64,6 +65,7 @@ async function reconcileRun(
   const { uid } = run.metadata;
   deps.ledger.begin(uid, run.status?.startTime ?? run.metadata.creationTimestamp, run.status?.nodes);
   const record = await recordOf(run, deps, log, signal);
+  await findUnreported(run, deps, log, signal);
   const now = deps.clock.now();
   const observed = observe(run, deps, now, record);
   const plan = planRun(observed, deps.settings, now);

@@ -44,6 +44,11 @@ export class WorkerFacts {
     this.#changed(`${source.namespace}/${source.run}`);
   }
 
+  /** A manifest that nobody reported, read in the store. */
+  found(runUID: string, manifest: WorkerManifest): void {
+    this.#of(runUID).reports.set(manifest.podUID, manifest);
+  }
+
   progressed(source: FactSource, progress: ProgressRequest): void {
     const stages = this.#of(source.runUID).progress;
     const workers = stages.get(source.stage) ?? new Map<number, ProgressRequest>();

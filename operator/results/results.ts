@@ -1,7 +1,7 @@
 /** Puts the results side together: capture, commit, index. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NODES_RECORD, runPrefix } from '../../workers/contract/keys.ts';
-import type { RunRecord } from '../../workers/contract/manifests.ts';
+import { NODES_RECORD, runPrefix, workerManifestKey } from '../../workers/contract/keys.ts';
+import type { RunRecord, WorkerManifest } from '../../workers/contract/manifests.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger } from '../kube/logger.ts';
@@ -11,7 +11,8 @@ import { ResultsIndex } from './index/database.ts';
 import { rebuildIndex } from './index/rebuild.ts';
 import { isLogComplete } from './index/schema.ts';
 import { serializeDocument } from './record.ts';
-import type { CommitInput, CommitResult, Results, ResultsStore } from './types.ts';
+import { readWorkerManifest } from './seal.ts';
+import type { AttemptRef, CommitInput, CommitResult, Results, ResultsStore } from './types.ts';
 
 export interface ResultsOptions {
   store: ResultsStore;
@@ -81,6 +82,12 @@ export class ResultsService implements Results {
 
   findRecord(run: { namespace: string; uid: string }, signal: AbortSignal): Promise<RunRecord | undefined> {
     return readRecord(this.#options.store, this.#options.cluster, run, signal);
+  }
+
+  async findManifest(attempt: AttemptRef, signal: AbortSignal): Promise<WorkerManifest | undefined> {
+    const prefix = this.#prefix({ namespace: attempt.namespace, uid: attempt.runUID });
+    const bytes = await this.#options.store.get(prefix + workerManifestKey(attempt), { signal });
+    return readWorkerManifest(bytes, attempt);
   }
 
   async writeNodes(

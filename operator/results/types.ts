@@ -5,7 +5,7 @@
 import type { StageKind } from '../api/defaults.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
-import type { RunRecord } from '../../workers/contract/manifests.ts';
+import type { RunRecord, WorkerManifest } from '../../workers/contract/manifests.ts';
 
 /** One worker attempt: the pod UID is its identity, the rest says where it belongs. */
 export interface AttemptRef {
@@ -89,6 +89,8 @@ export interface Results {
   /** Idempotent; an existing record wins over whatever the input says. Throws ResultsError when the store refuses. */
   commit(input: CommitInput, signal: AbortSignal): Promise<CommitResult>;
   findRecord(run: { namespace: string; uid: string }, signal: AbortSignal): Promise<RunRecord | undefined>;
+  /** The last word of a worker, if it left one that is its own. Throws ResultsError when the store refuses. */
+  findManifest(attempt: AttemptRef, signal: AbortSignal): Promise<WorkerManifest | undefined>;
   /** Stores `nodes.json`, the final figures about the nodes of a committed run. */
   writeNodes(
     run: { namespace: string; uid: string },

@@ -67,6 +67,41 @@ describe('stages', () => {
     expect(life.events.join()).toContain('PlanRefused');
   });
 
+  test('what a copy could not do is known even when nobody was there to be told', async () => {
+    const copy = { source: { bucket: 'raw' }, destination: { bucket: 'lake' } };
+    const spec = {
+      stores: [{ name: 'lake', endpoint: 'http://127.0.0.1:1' }],
+      stages: [{ name: 'arrange', copy: { ...copy, maxFailures: 5 } }],
+    };
+    await begin({ spec, script: () => ({ exitCode: 0 }) });
+    scenario.records.lastWord = ({
+      runUID,
+      run,
+      namespace,
+      stage: name,
+      index,
+      attempt,
+      podUID,
+      podName,
+    }) => ({
+      kind: 'worker',
+      version: 1,
+      run: { uid: runUID, name: run, namespace },
+      stage: name,
+      index,
+      attempt,
+      podUID,
+      podName,
+      startTime: '2026-01-01T00:00:00Z',
+      endTime: '2026-01-01T00:00:01Z',
+      exit: { code: 0, started: true },
+      copy: { planned: 9, copied: 7, renamed: 7, skipped: 0, unchanged: 0, moved: 0, failed: 2, bytes: 70 },
+    });
+    await scenario.turn(life);
+    expect(stage('arrange')).toMatchObject({ state: 'Succeeded', reason: 'CopiedWithFailures' });
+    expect(scenario.status.outcome).toMatchObject({ result: 'Succeeded', reason: 'CopiedWithFailures' });
+  });
+
   test('a stage that runs too long is ended', async () => {
     await begin({ spec: { ...oneStage, activeDeadlineSeconds: 100 }, script: () => 'hang' });
     await scenario.turn(

@@ -4,11 +4,11 @@ import type { KubeClient } from '../../../operator/kube/client.ts';
 import { createKubeClient } from '../../../operator/kube/http-client.ts';
 import { noMetrics } from '../../../operator/kube/metrics.ts';
 import { RunController } from '../../../operator/pipelinerun/controller.ts';
-import type { CommitInput, CommitResult, Results } from '../../../operator/results/types.ts';
+import type { AttemptRef, CommitInput, CommitResult, Results } from '../../../operator/results/types.ts';
 import { createLogger } from '../../../operator/telemetry/log.ts';
 import { createMetrics } from '../../../operator/telemetry/registry.ts';
 import { enableLinearExpressions } from '../../../workers/copy/linear.ts';
-import type { RunRecord } from '../../../workers/contract/manifests.ts';
+import type { RunRecord, WorkerManifest } from '../../../workers/contract/manifests.ts';
 import type { FakeApi } from '../fakeapi/server.ts';
 
 /** What survives every operator: the records in the results store. */
@@ -20,6 +20,8 @@ export class Records {
   hanging = false;
   /** How often the store was left without an answer. */
   hangs = 0;
+  /** What workers left in the store. */
+  lastWord: (attempt: AttemptRef) => WorkerManifest | undefined = () => undefined;
   /** Commits that said something else than the record that was there: must stay empty. */
   readonly contradictions: string[] = [];
 
@@ -157,6 +159,7 @@ export class Life {
         return result;
       },
       findRecord: async ({ uid }) => records.byUID.get(uid),
+      findManifest: async (attempt) => records.lastWord(attempt),
       writeNodes: async () => undefined,
       start: async () => undefined,
       stop: async () => undefined,
