@@ -82,8 +82,15 @@ function isStageReason(reason: string): reason is StageReason {
   return Object.hasOwn(STAGE_REASONS, reason);
 }
 
-/** The failure of a whole attempt: the worst of its pods, else what the Job controller says. */
-export function attemptFailure(job: DeepReadonly<Job>, pods: readonly DeepReadonly<Pod>[]): Failure {
+/**
+ * The failure of a whole attempt: the worst of its pods, else what the Job controller says. A pod that was released
+ * from a dead node is gone by then, and the Job cannot tell it from one that was preempted: `prior` remembers it.
+ */
+export function attemptFailure(
+  job: DeepReadonly<Job>,
+  pods: readonly DeepReadonly<Pod>[],
+  prior: { readonly reason?: string | undefined; readonly message?: string | undefined },
+): Failure {
   const failures = pods.map(podFailure).filter((failure) => failure !== undefined);
   // One worker's own failure explains the others' end; a disruption is the cause only when nothing failed by itself.
   const own = failures.findLast((failure) => !failure.disruption) ?? failures.at(-1);
@@ -91,6 +98,8 @@ export function attemptFailure(job: DeepReadonly<Job>, pods: readonly DeepReadon
   const condition = trueCondition(job, 'Failed') ?? trueCondition(job, 'FailureTarget');
   const disrupted =
     condition?.reason === 'PodFailurePolicy' && condition.message.includes('DisruptionTarget');
+  if (disrupted && prior.reason === 'NodeLost')
+    return { reason: 'NodeLost', message: prior.message ?? '', disruption: true };
   return {
     reason: disrupted ? 'Preempted' : 'Error',
     message: condition?.message || `Job ${job.metadata.name ?? ''} failed; its pods are gone`,

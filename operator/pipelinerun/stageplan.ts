@@ -73,7 +73,8 @@ export function planStage(given: StageInput): StagePlan {
   if (!job) return start(input, prior, prior.attempt ?? 1);
   const success = successOf(stage, prior, job, pods, observed.reports);
   if (success) return end(input, children, 'Succeeded', success.reason, success.message);
-  if (isConditionTrue(job, 'Failed')) return retryOrFail(input, children, attemptFailure(job, pods), false);
+  if (isConditionTrue(job, 'Failed'))
+    return retryOrFail(input, children, attemptFailure(job, pods, prior), false);
   if (input.suspended) return suspend(input, children, job);
   if (job.spec.suspend === true) return resume(input, children, job);
   return work(input, children, job);
@@ -92,7 +93,7 @@ function catchUp(prior: StageStatus, { jobs, job }: Children, { pods }: Observed
   const before = jobs.at(-2);
   if (!before || attempt <= (known.attempt ?? attempt)) return known;
   const its = podsOf(before, pods);
-  const failure = attemptFailure(before, its);
+  const failure = attemptFailure(before, its, prior);
   const { admitted: _released, ...rest } = known;
   return {
     ...rest,
@@ -196,7 +197,10 @@ function retryOrFail(input: StageInput, children: Children, failure: Failure, fi
     { ...rest, message: clip(failure.message), activeSeconds: activeSeconds(input, children) },
     attempt,
   );
-  const note = clip(`stage ${stage.name}, attempt ${attempt - 1}: ${failure.message}`, 1000);
+  const note = clip(
+    `stage ${stage.name}, attempt ${attempt - 1} (${failure.reason}): ${failure.message}`,
+    1000,
+  );
   return {
     ...next,
     actions: [...stopAll(children), ...next.actions],
@@ -271,8 +275,7 @@ function work(input: StageInput, children: Children, job: JobView): StagePlan {
     status: {
       ...prior,
       state: step.state,
-      reason: step.reason,
-      message: clip(step.message),
+      ...(lossOf(input, lost, children) ?? { reason: step.reason, message: clip(step.message) }),
       ...(disruptions > 0 ? { disruptions } : {}),
       workers: workersStatus(input, children),
       ...(progress ? { progress } : {}),
@@ -290,6 +293,22 @@ function work(input: StageInput, children: Children, job: JobView): StagePlan {
         }
       : {}),
   };
+}
+
+/** A dead node is said when its pod is released, and until the Job controller has seen it: the pod itself is gone by then. */
+function lossOf(
+  { prior }: StageInput,
+  lost: Children['pods'],
+  { pods }: Children,
+): Pick<StageStatus, 'reason' | 'message'> | undefined {
+  const [pod] = lost;
+  if (pod) {
+    const message = `node ${pod.spec.nodeName ?? ''} does not answer; pod ${pod.metadata.name ?? ''} is given up`;
+    return { reason: 'NodeLost', message: clip(message) };
+  }
+  return prior.reason === 'NodeLost' && pods.every(isFinished)
+    ? { reason: 'NodeLost', message: prior.message ?? '' }
+    : undefined;
 }
 
 /** Ends every Job of the stage that has not ended by itself. */

@@ -3,8 +3,9 @@ import { stageKind } from '../api/defaults.ts';
 import { UNNAMED_PIPELINE } from '../api/names.ts';
 import { isTerminal, type PipelineRunStatus, type StageStatus } from '../api/status.ts';
 import type { PipelineRun } from '../api/types.ts';
-import type { RunMetrics } from '../telemetry/runsink.ts';
-import { childrenOf } from './children.ts';
+import type { RunMetrics, StageKind } from '../telemetry/runsink.ts';
+import { attemptOf, childrenOf, podsOf } from './children.ts';
+import { attemptFailure } from './failure.ts';
 import { millis, scheduledAt, startedAt } from './podfacts.ts';
 import { conditionOf } from './status.ts';
 import type { Observed } from './types.ts';
@@ -35,19 +36,13 @@ function countStage(
   const spec = observed.run.spec.stages.find(({ name }) => name === stage.name);
   if (!spec) return;
   const kind = stageKind(spec);
-  if ((stage.attempt ?? 1) > (old?.attempt ?? 1)) metrics.stageRetried(kind, stage.reason ?? '');
+  if ((stage.attempt ?? 1) > (old?.attempt ?? 1)) countRetry(observed, old ?? stage, kind, metrics);
   if (!isTerminal(stage.state) || (old && isTerminal(old.state))) return;
   const labels = labelsOf(observed.run);
   const total = seconds(millis(stage.startTime), millis(stage.completionTime));
   metrics.stageFinished({ ...labels, kind, result: stage.state, seconds: total });
   const { job, pods } = childrenOf(stage.name, observed.jobs, observed.pods);
-  const first = pods[0];
-  if (!job || !first) return;
-  const scheduled = scheduledAt(first);
-  const started = startedAt(first);
-  if (scheduled !== undefined)
-    metrics.nodeWait(kind, seconds(millis(job.metadata.creationTimestamp), scheduled));
-  if (started !== undefined) metrics.stageStart(kind, seconds(scheduled, started));
+  if (job) countStart(job, pods, kind, metrics);
   for (const pod of pods) {
     const copy = observed.reports.get(pod.metadata.uid ?? '')?.copy;
     if (copy)
@@ -59,6 +54,30 @@ function countStage(
         bytes: copy.bytes,
       });
   }
+}
+
+/** The attempt before has ended without success: why, and how long it had waited for its node. */
+function countRetry({ jobs, pods }: Observed, old: StageStatus, kind: StageKind, metrics: RunMetrics): void {
+  const ended = childrenOf(old.name, jobs, pods).jobs.find((job) => attemptOf(job) === (old.attempt ?? 1));
+  if (!ended) return;
+  const its = podsOf(ended, pods);
+  metrics.stageRetried(kind, attemptFailure(ended, its, old).reason);
+  countStart(ended, its, kind, metrics);
+}
+
+function countStart(
+  job: Observed['jobs'][number],
+  pods: Observed['pods'],
+  kind: StageKind,
+  metrics: RunMetrics,
+): void {
+  const [first] = pods;
+  if (!first) return;
+  const scheduled = scheduledAt(first);
+  const started = startedAt(first);
+  if (scheduled !== undefined)
+    metrics.nodeWait(kind, seconds(millis(job.metadata.creationTimestamp), scheduled));
+  if (started !== undefined) metrics.stageStart(kind, seconds(scheduled, started));
 }
 
 function countEnd({ run, pods }: Observed, next: PipelineRunStatus, metrics: RunMetrics): void {

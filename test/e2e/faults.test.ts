@@ -105,11 +105,7 @@ describe('a worker', () => {
 
     const recorded = new Set<string>();
     for (const key of (await ledger()).filter((candidate) => candidate.includes(first.uid))) {
-      const frame = await getObject(
-        bed.store,
-        { bucket: RESULTS_BUCKET, key },
-        AbortSignal.timeout(30_000),
-      );
+      const frame = await getObject(bed.store, { bucket: RESULTS_BUCKET, key }, AbortSignal.timeout(30_000));
       for (const line of await unpackLines(frame ?? Buffer.alloc(0)))
         recorded.add(parseLedgerRow(line).destination);
     }
@@ -173,28 +169,31 @@ describe('a node', () => {
   const kill: (node: string, withShims: boolean) => Promise<void> = (node, withShims) =>
     bed.cluster.faults.killContainerd(node, { withShims });
 
-  test.concurrent.each(lost)('%s: the stage runs again on another, and is admitted once', async (_, fault) => {
-    const name = unique('lost');
-    const spec = { stores: bed.stores, stages: [writesItsName(LONG_AT_FIRST, ownNode)] };
-    const uid = await bed.apply(name, spec);
-    await bed.until(name, 'running', isRunning);
-    const first = await workerOf(uid);
-    await fault(first.node);
+  test.concurrent.each(lost)(
+    '%s: the stage runs again on another, and is admitted once',
+    async (_, fault) => {
+      const name = unique('lost');
+      const spec = { stores: bed.stores, stages: [writesItsName(LONG_AT_FIRST, ownNode)] };
+      const uid = await bed.apply(name, spec);
+      await bed.until(name, 'running', isRunning);
+      const first = await workerOf(uid);
+      await fault(first.node);
 
-    const run = await expectSucceeded(name);
-    expect(stageOf(run, 'work')).toMatchObject({ attempt: 2, disruptions: 1 });
-    expect(stageOf(run, 'work')?.failures ?? 0).toBe(0);
-    await expectOneOutput(run);
-    const record = await settled(bed, run);
-    const [attempts] = record.stages.map((stage) => stage.attempts);
-    expect(new Set(attempts?.map(({ nodeName }) => nodeName)).size, 'another node').toBe(2);
-    const fieldSelector = `involvedObject.uid=${uid}`;
-    const { items } = await bed.client.list(events, NAMESPACE, { fieldSelector });
-    const retried = items.filter(({ reason }) => reason === 'StageRetried').map(({ message }) => message);
-    expect(retried.join('\n')).toMatch(/NodeLost|Preempted/);
-    // What the harness, as a cloud, sees only by its kubelet is given back here.
-    await bed.cluster.faults.killNode(first.node).catch(() => undefined);
-  });
+      const run = await expectSucceeded(name);
+      expect(stageOf(run, 'work')).toMatchObject({ attempt: 2, disruptions: 1 });
+      expect(stageOf(run, 'work')?.failures ?? 0).toBe(0);
+      await expectOneOutput(run);
+      const record = await settled(bed, run);
+      const [attempts] = record.stages.map((stage) => stage.attempts);
+      expect(new Set(attempts?.map(({ nodeName }) => nodeName)).size, 'another node').toBe(2);
+      const fieldSelector = `involvedObject.uid=${uid}`;
+      const { items } = await bed.client.list(events, NAMESPACE, { fieldSelector });
+      const retried = items.filter(({ reason }) => reason === 'StageRetried').map(({ message }) => message);
+      expect(retried.join('\n')).toMatch(/NodeLost|Preempted/);
+      // What the harness, as a cloud, sees only by its kubelet is given back here.
+      await bed.cluster.faults.killNode(first.node).catch(() => undefined);
+    },
+  );
 
   test.concurrent('whose containerd restarts: its containers go on, and nothing is tried again', async () => {
     const name = unique('restart');
