@@ -132,19 +132,25 @@ const VERBS: Record<StageState, string> = {
 
 /**
  * How much a new status differs: `hard` must be written at once, `soft` (which of the open states a stage is in) may wait
- * a second so that short states never cost a write, `progress` may wait much longer.
+ * a second so that short states never cost a write, `progress` may wait much longer, and `figures` that only grow with time
+ * (seconds of nodes) longer still.
  */
-export type Difference = 'none' | 'progress' | 'soft' | 'hard';
+export type Difference = 'none' | 'figures' | 'progress' | 'soft' | 'hard';
 
 export function difference(old: PipelineRunStatus | undefined, next: PipelineRunStatus): Difference {
   if (canonical(old) === canonical(next)) return 'none';
   if (!old) return 'hard';
+  if (canonical(withoutSeconds(old)) === canonical(withoutSeconds(next))) return 'figures';
   if (canonical(strip(old, PROGRESS)) === canonical(strip(next, PROGRESS))) return 'progress';
   const softened = (status: PipelineRunStatus): unknown => {
     const { summary: _summary, stages, ...rest } = strip(status, PROGRESS);
     return { ...rest, stages: stages?.map(soften) };
   };
   return canonical(softened(old)) === canonical(softened(next)) ? 'soft' : 'hard';
+}
+
+function withoutSeconds(status: PipelineRunStatus): unknown {
+  return { ...status, nodes: status.nodes?.launched };
 }
 
 const PROGRESS = ['progress', 'workers'] as const;

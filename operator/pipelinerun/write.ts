@@ -8,7 +8,13 @@ import { pipelineRuns } from './resource.ts';
 import { type Difference, difference } from './status.ts';
 
 /** Shortest time since the last write before a difference of this kind is written, in milliseconds. */
-const PATIENCE: Record<Difference, number> = { none: Infinity, progress: 30_000, soft: 1_000, hard: 0 };
+const PATIENCE: Record<Difference, number> = {
+  none: Infinity,
+  figures: 600_000,
+  progress: 30_000,
+  soft: 1_000,
+  hard: 0,
+};
 
 export type Written =
   | { written: true; resourceVersion: string }
