@@ -21,6 +21,18 @@ export interface Candidate {
 
 export type Verdict = { admitted: true } | { admitted: false; message: string };
 
+/**
+ * The pod is about to be ended by the suspension. A refusal would make it fail by itself before that, and the run with it.
+ */
+export class RunSuspended extends Error {
+  override readonly name = 'RunSuspended';
+  readonly code = 'RUN_SUSPENDED';
+
+  constructor() {
+    super('the run is suspended: ask again');
+  }
+}
+
 /** What the status alone says; undefined when the pod is to be admitted by a write. Pure. */
 export function judge(run: PipelineRun, candidate: Candidate): Verdict | undefined {
   const refuse = (message: string): Verdict => ({ admitted: false, message });
@@ -29,7 +41,6 @@ export function judge(run: PipelineRun, candidate: Candidate): Verdict | undefin
   if (stage?.admitted === candidate.podUID) return { admitted: true };
   if (run.metadata.deletionTimestamp !== undefined || run.spec.cancel === true)
     return refuse('the run was canceled');
-  if (run.spec.suspend === true) return refuse('the run is suspended');
   if (run.status?.outcome || (stage && isTerminal(stage.state))) return refuse('the stage has ended');
   if (stage?.attempt !== undefined && stage.attempt > candidate.attempt)
     return refuse('a newer attempt of the stage has begun');
@@ -56,7 +67,7 @@ export function admit(status: PipelineRunStatus, candidate: Candidate): Pipeline
 
 /**
  * Admits the pod, or says why not. Reads the run from the API server, never from a cache.
- * @throws KubeError when the API server does not answer; the worker asks again.
+ * @throws RunSuspended, or KubeError when the API server does not answer; the worker asks again.
  */
 export async function decideAdmission(
   client: KubeClient,
@@ -70,6 +81,7 @@ export async function decideAdmission(
     if (!run) return { admitted: false, message: 'the run of this pod does not exist any more' };
     const verdict = judge(run, candidate);
     if (verdict) return verdict;
+    if (run.spec.suspend === true) throw new RunSuspended();
     try {
       const written = await client.applyStatus(
         resource,

@@ -1,6 +1,9 @@
 /** Which pod may store the outputs of a stage. */
 import { describe, expect, test } from 'vitest';
-import { admit, type Candidate, judge } from '../../operator/pipelinerun/admission.ts';
+import { admit, type Candidate, decideAdmission, judge } from '../../operator/pipelinerun/admission.ts';
+import { pipelineRuns } from '../../operator/pipelinerun/resource.ts';
+import { createKubeClient } from '../../operator/kube/http-client.ts';
+import { FakeApi } from '../support/fakeapi/server.ts';
 import { runOf } from '../support/plan/observed.ts';
 
 const spec = { stages: [{ name: 'work', container: { image: 'busybox:1', command: ['true'] } }] };
@@ -33,6 +36,25 @@ describe('admission', () => {
   test('is told again to the pod that has it, even when the run was canceled since', () => {
     const run = runOf({ ...spec, cancel: true }, { stages: [{ ...stage, admitted: 'pod-b' }] });
     expect(judge(run, candidate)).toEqual({ admitted: true });
+  });
+
+  test('of a suspended run is neither given nor refused: the pod is about to be ended, and must not fail by itself', async () => {
+    const api = new FakeApi();
+    await api.start();
+    const client = createKubeClient({ access: api.access, userAgent: 'test/0' });
+    const path = '/apis/ebbflow.dev/v1alpha1/namespaces/data/pipelineruns/nightly';
+    api.world.put(
+      path,
+      Object.assign(
+        { metadata: { name: 'nightly', namespace: 'data', uid: 'run-uid' } },
+        { spec: { ...spec, suspend: true }, status: { stages: [stage] } },
+      ),
+    );
+    const asked = decideAdmission(client, pipelineRuns, candidate, AbortSignal.timeout(5_000));
+    await expect(asked).rejects.toMatchObject({ code: 'RUN_SUSPENDED' });
+    expect(JSON.stringify(api.world.get(path))).not.toContain('pod-b');
+    await client.close();
+    await api.stop();
   });
 
   test('of a newer attempt takes the place of an older one', () => {
