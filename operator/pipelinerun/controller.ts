@@ -2,6 +2,7 @@
 import { LABEL, MANAGED_BY } from '../api/names.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { isConditionTrue } from '../kube/conditions.ts';
 import { ConsistencyGate } from '../kube/consistency.ts';
 import { Controller } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
@@ -202,6 +203,8 @@ export class RunController {
       run.status?.nodes,
     );
     this.#namespaces.set(run.metadata.uid, run.metadata.namespace);
+    // What its workers said is in the record now; a finished run costs nothing but its object.
+    if (isConditionTrue(run.status?.conditions, 'ResourcesDeleted')) this.facts.forget(run.metadata.uid);
     if (run.status?.completionTime !== undefined)
       this.ledger.finish(run.metadata.uid, run.status.completionTime);
     this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);

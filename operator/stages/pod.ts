@@ -62,7 +62,8 @@ export function restricted(own: boolean): SecurityContext {
   };
 }
 
-const volumeOf = (store: Store): string => `store-${store.name}`.slice(0, 63).replace(/-+$/, '');
+/** Numbered, because two long names may share all that fits into the name of a volume. */
+const volumeOf = (stores: readonly Store[], store: Store): string => `store-${stores.indexOf(store)}`;
 
 /** Mounts that only our containers have: the token, the stores' credentials, and a writable /tmp. */
 export function ownMounts(stores: readonly Store[]): Mount[] {
@@ -72,7 +73,7 @@ export function ownMounts(stores: readonly Store[]): Mount[] {
     ...stores
       .filter((store) => store.secretRef)
       .map((store) => ({
-        name: volumeOf(store),
+        name: volumeOf(stores, store),
         mountPath: `${PATHS.stores}/${store.name}`,
         readOnly: true,
       })),
@@ -85,7 +86,9 @@ export function ownVolumes(stores: readonly Store[]): Volume[] {
     { name: 'token', projected: { sources: [token] } },
     { name: 'tmp', emptyDir: {} },
     ...stores.flatMap((store) =>
-      store.secretRef ? [{ name: volumeOf(store), secret: { secretName: store.secretRef.name } }] : [],
+      store.secretRef
+        ? [{ name: volumeOf(stores, store), secret: { secretName: store.secretRef.name } }]
+        : [],
     ),
   ];
 }

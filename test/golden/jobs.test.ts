@@ -85,7 +85,7 @@ const tokenVolume = {
   },
 };
 const tokenMount = { name: 'token', mountPath: '/var/run/ebbflow/token', readOnly: true };
-const lakeMount = { name: 'store-lake', mountPath: '/var/run/ebbflow/stores/lake', readOnly: true };
+const lakeMount = { name: 'store-0', mountPath: '/var/run/ebbflow/stores/lake', readOnly: true };
 const ownTmp = { name: 'tmp', mountPath: '/tmp' };
 
 describe('every Job', () => {
@@ -184,7 +184,7 @@ describe('a copy', () => {
     expect(pod.volumes).toEqual([
       tokenVolume,
       { name: 'tmp', emptyDir: {} },
-      { name: 'store-lake', secret: { secretName: 's3-lake' } },
+      { name: 'store-0', secret: { secretName: 's3-lake' } },
     ]);
   });
 
