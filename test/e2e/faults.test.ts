@@ -10,7 +10,7 @@ import { parseLedgerRow } from '../../workers/contract/ledger.ts';
 import { unpackLines } from '../../workers/copy/frames.ts';
 import { getObject } from '../../workers/s3/objects.ts';
 import { type Bed, conditionOf, openBed, stageOf, unique } from '../support/e2e/bed.ts';
-import { burst, ownNode } from '../support/e2e/burst.ts';
+import { ownNode } from '../support/e2e/burst.ts';
 import { NAMESPACE, RESULTS_BUCKET } from '../support/e2e/names.ts';
 import { killOperator } from '../support/e2e/operator.ts';
 import { settled } from '../support/e2e/outcome.ts';
@@ -70,8 +70,58 @@ async function expectSucceeded(name: string): Promise<PipelineRun> {
   return run;
 }
 
-describe('a worker', () => {
-  test.concurrent('that copies is killed: the next one goes on after the last ledger segment', async () => {
+describe('killed while a run goes on:', () => {
+  type Fault = (node: string) => Promise<void>;
+  const lost: readonly (readonly [string, Fault])[] = [
+    ['a node whose containerd dies with its shims', (node) => kill(node, true)],
+    ['a node whose kubelet dies', (node) => bed.cluster.faults.killKubelet(node)],
+    ['a node as a whole', (node) => bed.cluster.faults.killNode(node)],
+  ];
+  const kill: (node: string, withShims: boolean) => Promise<void> = (node, withShims) =>
+    bed.cluster.faults.killContainerd(node, { withShims });
+
+  test.concurrent.each(lost)(
+    '%s: the stage runs again on another, and is admitted once',
+    async (_, fault) => {
+      const name = unique('lost');
+      const spec = { stores: bed.stores, stages: [writesItsName(LONG_AT_FIRST, ownNode)] };
+      const uid = await bed.apply(name, spec);
+      await bed.until(name, 'running', isRunning);
+      const first = await workerOf(uid);
+      await fault(first.node);
+
+      const run = await expectSucceeded(name);
+      expect(stageOf(run, 'work')).toMatchObject({ attempt: 2, disruptions: 1 });
+      expect(stageOf(run, 'work')?.failures ?? 0).toBe(0);
+      await expectOneOutput(run);
+      const record = await settled(bed, run);
+      const [attempts] = record.stages.map((stage) => stage.attempts);
+      expect(new Set(attempts?.map(({ nodeName }) => nodeName)).size, 'another node').toBe(2);
+      const fieldSelector = `involvedObject.uid=${uid}`;
+      const { items } = await bed.client.list(events, NAMESPACE, { fieldSelector });
+      const retried = items.filter(({ reason }) => reason === 'StageRetried').map(({ message }) => message);
+      expect(retried.join('\n')).toMatch(/NodeLost|Preempted/);
+      // What the harness, as a cloud, sees only by its kubelet is given back here.
+      await bed.cluster.faults.killNode(first.node).catch(() => undefined);
+    },
+  );
+
+  test.concurrent('containerd of a node, which restarts: its containers go on, and nothing is tried again', async () => {
+    const name = unique('restart');
+    const spec = { stores: bed.stores, stages: [writesItsName('sleep 12', ownNode)] };
+    const uid = await bed.apply(name, spec);
+    await bed.until(name, 'running', isRunning);
+    const { node } = await workerOf(uid);
+    await kill(node, false);
+    await sleep(3000);
+    await bed.cluster.faults.startContainerd(node);
+    const run = await expectSucceeded(name);
+    expect(stageOf(run, 'work')).toMatchObject({ attempt: 1 });
+    expect(stageOf(run, 'work')?.disruptions ?? 0).toBe(0);
+    await expectOneOutput(run);
+  });
+
+  test.concurrent('a worker that copies: the next one goes on after the last ledger segment', async () => {
     const name = unique('copy');
     const objects = Object.fromEntries(
       Array.from({ length: 500 }, (_, n) => [`${name}/${String(n).padStart(4, '0')}`, `object ${n}`]),
@@ -133,9 +183,9 @@ describe('a worker', () => {
     expect(record.stages[0]?.copy).toMatchObject({ planned: 500, failed: 0 });
   });
 
-  test.concurrent('whose command is killed fails its attempt with the signal; a retry succeeds', async () => {
+  test.concurrent('a command: the attempt fails with the signal, and a retry succeeds', async () => {
     const script = 'case "$POD" in *-work-1-*) sleep 600;; esac';
-    const kill = async (name: string, more: object): Promise<string> => {
+    const applyAndKill = async (name: string, more: object): Promise<string> => {
       const stores = bed.stores;
       const uid = await bed.apply(name, { stores, stages: [writesItsName(script, more)] });
       await bed.until(name, 'running', isRunning);
@@ -144,7 +194,10 @@ describe('a worker', () => {
       return uid;
     };
     const [once, twice] = [unique('killed'), unique('again')];
-    const [uid] = await Promise.all([kill(once, {}), kill(twice, { retry: { failures: 1 } })]);
+    const [uid] = await Promise.all([
+      applyAndKill(once, {}),
+      applyAndKill(twice, { retry: { failures: 1 } }),
+    ]);
 
     const failed = await bed.finished(once);
     expect(conditionOf(failed, 'Succeeded')).toMatchObject({ status: 'False', reason: 'StageFailed' });
@@ -157,76 +210,22 @@ describe('a worker', () => {
     expect(stageOf(run, 'work')).toMatchObject({ attempt: 2, failures: 1 });
     await expectOneOutput(run);
   });
-});
 
-describe('a node', () => {
-  type Fault = (node: string) => Promise<void>;
-  const lost: readonly (readonly [string, Fault])[] = [
-    ['whose containerd dies with its shims', (node) => kill(node, true)],
-    ['whose kubelet dies', (node) => bed.cluster.faults.killKubelet(node)],
-    ['that dies as a whole', (node) => bed.cluster.faults.killNode(node)],
-  ];
-  const kill: (node: string, withShims: boolean) => Promise<void> = (node, withShims) =>
-    bed.cluster.faults.killContainerd(node, { withShims });
-
-  test.concurrent.each(lost)(
-    '%s: the stage runs again on another, and is admitted once',
-    async (_, fault) => {
-      const name = unique('lost');
-      const spec = { stores: bed.stores, stages: [writesItsName(LONG_AT_FIRST, ownNode)] };
-      const uid = await bed.apply(name, spec);
-      await bed.until(name, 'running', isRunning);
-      const first = await workerOf(uid);
-      await fault(first.node);
-
-      const run = await expectSucceeded(name);
-      expect(stageOf(run, 'work')).toMatchObject({ attempt: 2, disruptions: 1 });
-      expect(stageOf(run, 'work')?.failures ?? 0).toBe(0);
-      await expectOneOutput(run);
-      const record = await settled(bed, run);
-      const [attempts] = record.stages.map((stage) => stage.attempts);
-      expect(new Set(attempts?.map(({ nodeName }) => nodeName)).size, 'another node').toBe(2);
-      const fieldSelector = `involvedObject.uid=${uid}`;
-      const { items } = await bed.client.list(events, NAMESPACE, { fieldSelector });
-      const retried = items.filter(({ reason }) => reason === 'StageRetried').map(({ message }) => message);
-      expect(retried.join('\n')).toMatch(/NodeLost|Preempted/);
-      // What the harness, as a cloud, sees only by its kubelet is given back here.
-      await bed.cluster.faults.killNode(first.node).catch(() => undefined);
-    },
-  );
-
-  test.concurrent('whose containerd restarts: its containers go on, and nothing is tried again', async () => {
-    const name = unique('restart');
-    const spec = { stores: bed.stores, stages: [writesItsName('sleep 12', ownNode)] };
-    const uid = await bed.apply(name, spec);
-    await bed.until(name, 'running', isRunning);
-    const { node } = await workerOf(uid);
-    await kill(node, false);
-    await sleep(3000);
-    await bed.cluster.faults.startContainerd(node);
-    const run = await expectSucceeded(name);
-    expect(stageOf(run, 'work')).toMatchObject({ attempt: 1 });
-    expect(stageOf(run, 'work')?.disruptions ?? 0).toBe(0);
-    await expectOneOutput(run);
-  });
-});
-
-describe('the operator', () => {
-  test('is killed at every step of a run: each stage runs once, and the record is whole', async () => {
+  test.concurrent('the operator, at every step of a run: each stage runs once, and the record is whole', async () => {
     const name = unique('steps');
     await bed.put('raw', { [`${name}/a`]: 'a', [`${name}/b`]: 'b' });
     const uid = await bed.apply(name, {
       stores: bed.stores,
-      placement: burst,
       stages: [
         {
           name: 'arrange',
+          ...ownNode,
           copy: {
             source: { bucket: 'raw', prefix: `${name}/` },
             destination: { bucket: 'lake', prefix: `${name}/to/` },
           },
         },
-        writesItsName('sleep 8', { dependsOn: ['arrange'] }),
+        writesItsName('sleep 8', { ...ownNode, dependsOn: ['arrange'] }),
       ],
     });
     const steps: readonly [string, (run: PipelineRun) => boolean, boolean][] = [

@@ -18,7 +18,7 @@ export async function startSlowStore(cluster: Cluster, everyMs: number): Promise
   let turn = Promise.resolve();
   const takeTurn = (): Promise<void> => (turn = turn.then(() => sleep(everyMs)));
   const target = new URL(cluster.s3.endpoint);
-  const server = createServer(async (incoming, answer) => {
+  const serve = async (incoming: IncomingMessage, answer: ServerResponse): Promise<void> => {
     const isCopy = incoming.headers['x-amz-copy-source'] !== undefined;
     if (isCopy) await takeTurn();
     forward(target, incoming, answer, (status) => {
@@ -26,7 +26,8 @@ export async function startSlowStore(cluster: Cluster, everyMs: number): Promise
       const key = decodeURIComponent(incoming.url?.split('?')[0]?.split('/').slice(2).join('/') ?? '');
       copies.set(key, (copies.get(key) ?? 0) + 1);
     });
-  });
+  };
+  const server = createServer((incoming, answer) => void serve(incoming, answer));
   await new Promise<void>((resolve) => server.listen(0, cluster.hostAddress, resolve));
   return { endpoint: endpointOf(server, cluster.hostAddress), copies, close: () => close(server) };
 }
