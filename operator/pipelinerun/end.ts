@@ -7,6 +7,7 @@ import { RUN_REASONS, type RunReason } from '../api/reasons.ts';
 import type { PipelineRunStatus } from '../api/status.ts';
 import { formatTime } from '../kube/conditions.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
+import { releaseLost } from './actions.ts';
 import { isFinished, millis } from './podfacts.ts';
 import { planStage } from './stageplan.ts';
 import { conditionOf, type ConditionValue, summarize, withConditions } from './status.ts';
@@ -36,7 +37,7 @@ export function planEnd(
   const discrepancies = stages.flatMap((stage) => stage.discrepancy ?? []);
   if (conditionOf(status, 'Succeeded')?.status === 'Unknown') {
     const hurry = deletePods(observed);
-    const actions = [...base.actions, ...hurry, ...releaseLost(observed)];
+    const actions = [...base.actions, ...hurry, ...releaseLost(observed.pods, observed.lostPods)];
     return observed.pods.some((pod) => isRunning(pod, observed))
       ? { ...base, actions }
       : { ...base, actions, commit: { discrepancies } };
@@ -83,17 +84,6 @@ function deletePods({ run, pods }: Observed): Action[] {
       pod: pod.metadata.name ?? '',
       uid: pod.metadata.uid ?? '',
       graceSeconds: Math.min(pod.spec.terminationGracePeriodSeconds ?? 30, DELETION_GRACE_SECONDS),
-    }));
-}
-
-function releaseLost({ pods, lostPods }: Observed): Action[] {
-  return pods
-    .filter((pod) => lostPods.has(pod.metadata.uid ?? '') && !isFinished(pod))
-    .map((pod) => ({
-      type: 'ReleasePod' as const,
-      pod: pod.metadata.name ?? '',
-      uid: pod.metadata.uid ?? '',
-      node: pod.spec.nodeName ?? '',
     }));
 }
 
@@ -218,7 +208,7 @@ function afterTerminal(
       actions: [
         ...(open ? [{ type: 'DeleteJobs' as const }] : []),
         ...deletePods(observed),
-        ...releaseLost(observed),
+        ...releaseLost(observed.pods, observed.lostPods),
       ],
     };
   }

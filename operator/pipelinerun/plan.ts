@@ -8,10 +8,10 @@ import { isTerminal, type PipelineRunStatus, type StageState, type StageStatus }
 import { formatTime } from '../kube/conditions.ts';
 import { planEnd } from './end.ts';
 import { inOrder, readiness } from './graph.ts';
-import { type StagePlan, planStage } from './stageplan.ts';
+import { planStage } from './stageplan.ts';
 import { initialStatus, restoredStatus, summarize, withConditions } from './status.ts';
 import { clip, clipStage } from './text.ts';
-import type { Action, Observed, Plan, PlanSettings } from './types.ts';
+import type { Action, Observed, Plan, PlanSettings, StagePlan } from './types.ts';
 
 type Outcome = NonNullable<PipelineRunStatus['outcome']>;
 

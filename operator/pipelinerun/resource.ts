@@ -13,7 +13,7 @@ export const pipelineRuns: Resource<PipelineRunObject> = {
 };
 
 /** Asked only for its UID: a namespace that is made again under the same name does not inherit old logs. */
-export const namespaces: Resource<KubeObject> = {
+export const namespaces: Resource = {
   group: '',
   version: 'v1',
   plural: 'namespaces',

@@ -1,9 +1,11 @@
 /** What the plan reads and what it answers. Plain data. */
 import type { EventReason, RunReason, StageReason } from '../api/reasons.ts';
-import type { PipelineRunStatus } from '../api/status.ts';
+import type { Stage } from '../api/pipelinerun.ts';
+import type { PipelineRunStatus, StageStatus } from '../api/status.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
 import type { RunRecord, WorkerManifest } from '../../workers/contract/manifests.ts';
+import type { Readiness } from './graph.ts';
 
 export interface Progress {
   done: number;
@@ -81,6 +83,29 @@ export interface Plan {
   commit?: { discrepancies: string[] };
   /** Stages that wait for a node or for their containers, whose events are worth watching. */
   waitingFor: { stage: string; podUID?: string; jobUID: string }[];
+}
+
+/** One stage of an observed run, at the same moment. */
+export interface StageInput {
+  stage: Stage;
+  prior: StageStatus;
+  readiness: Readiness;
+  canceled: boolean;
+  suspended: boolean;
+  observed: Observed;
+  now: Date;
+}
+
+/** What is to be done about one stage. */
+export interface StagePlan {
+  status: StageStatus;
+  actions: Action[];
+  events: RunEvent[];
+  /** When to look again even if nothing happens, in milliseconds since the epoch. */
+  lookAt?: number;
+  waitingFor?: Plan['waitingFor'][number];
+  /** What a Job or pod has said against the final state of the stage. */
+  discrepancy?: string;
 }
 
 /** How storing the record went. */

@@ -1,0 +1,33 @@
+/** The effects that more than one part of the plan asks for. Pure. */
+import type { DeepReadonly, Job } from '../kube/types.ts';
+import type { Children } from './children.ts';
+import { isConditionTrue } from './podconditions.ts';
+import { isFinished } from './podfacts.ts';
+import type { Action, Observed } from './types.ts';
+
+/** Ends every Job of the stage that has not ended by itself. */
+export function stopAll({ jobs }: Children): Action[] {
+  const open = jobs.filter(
+    (job) =>
+      !isConditionTrue(job, 'Complete') && !isConditionTrue(job, 'Failed') && job.spec.suspend !== true,
+  );
+  return open.map(suspendJob);
+}
+
+export function suspendJob(job: DeepReadonly<Job>): Action {
+  return { type: 'SuspendJob', job: job.metadata.name ?? '', uid: job.metadata.uid ?? '' };
+}
+
+type ReleasePod = Extract<Action, { type: 'ReleasePod' }>;
+
+/** Gives up those of the pods whose node is dead: their kubelet will never end them. */
+export function releaseLost(pods: Observed['pods'], lostPods: Observed['lostPods']): ReleasePod[] {
+  return pods
+    .filter((pod) => lostPods.has(pod.metadata.uid ?? '') && !isFinished(pod))
+    .map((pod) => ({
+      type: 'ReleasePod',
+      pod: pod.metadata.name ?? '',
+      uid: pod.metadata.uid ?? '',
+      node: pod.spec.nodeName ?? '',
+    }));
+}

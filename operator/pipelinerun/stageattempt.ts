@@ -1,0 +1,95 @@
+/** An attempt at a stage is one Job: started, retried within its budgets, suspended, resumed. Pure. */
+import { limitsOf } from '../api/defaults.ts';
+import type { StageStatus } from '../api/status.ts';
+import { formatTime } from '../kube/conditions.ts';
+import type { DeepReadonly, Job } from '../kube/types.ts';
+import { workersOf } from '../stages/workerspec.ts';
+import { stopAll, suspendJob } from './actions.ts';
+import type { Children } from './children.ts';
+import type { Failure } from './failure.ts';
+import { endStage } from './stageend.ts';
+import { clip } from './text.ts';
+import type { StageInput, StagePlan } from './types.ts';
+import { activeSeconds, workersStatus } from './usage.ts';
+
+/** Creates the Job of an attempt; the status already says what the Job will be. */
+export function startAttempt(input: StageInput, prior: StageStatus, attempt: number): StagePlan {
+  const { stage, now } = input;
+  const used = prior.activeSeconds ?? 0;
+  return {
+    status: {
+      ...prior,
+      state: 'Provisioning',
+      reason: attempt === 1 ? 'WaitingForNode' : 'Retrying',
+      message: attempt === 1 ? '' : (prior.message ?? ''),
+      attempt,
+      logs: 'PodsLog',
+      workers: { wanted: workersOf(stage), active: 0, succeeded: 0, failed: 0 },
+      startTime: prior.startTime ?? formatTime(now),
+    },
+    actions: [{ type: 'CreateJob', stage: stage.name, attempt, activeSeconds: used }],
+    events: [],
+  };
+}
+
+/** An attempt is over without success: another one, if the budget for this kind of failure allows it. */
+export function retryOrFail(
+  input: StageInput,
+  children: Children,
+  failure: Failure,
+  final: boolean,
+): StagePlan {
+  const { stage, prior, observed } = input;
+  const limits = limitsOf(observed.run.spec, stage);
+  const failures = (prior.failures ?? 0) + (failure.disruption ? 0 : 1);
+  const disruptions = (prior.disruptions ?? 0) + (failure.disruption ? 1 : 0);
+  const used = { ...prior, failures, disruptions };
+  const budget = failure.disruption ? disruptions <= limits.disruptions : failures <= limits.failures;
+  // A copy is retried inside its Job: when that has failed, its budget is spent or the plan can never succeed.
+  const retry =
+    budget && !final && (failure.disruption || !stage.copy) && failure.reason !== 'DeadlineExceeded';
+  if (!retry) return endStage({ ...input, prior: used }, children, 'Failed', failure.reason, failure.message);
+  const attempt = (prior.attempt ?? 1) + 1;
+  const { admitted: _released, ...rest } = used;
+  const next = startAttempt(
+    input,
+    { ...rest, message: clip(failure.message), activeSeconds: activeSeconds(input, children) },
+    attempt,
+  );
+  const note = clip(
+    `stage ${stage.name}, attempt ${attempt - 1} (${failure.reason}): ${failure.message}`,
+    1000,
+  );
+  return {
+    ...next,
+    actions: [...stopAll(children), ...next.actions],
+    events: [{ type: 'Warning', reason: 'StageRetried', action: 'RetryStage', note }],
+  };
+}
+
+/** Ends the pods and keeps the Job. Their running time is added up once. */
+export function suspendAttempt(input: StageInput, children: Children, job: DeepReadonly<Job>): StagePlan {
+  const { prior } = input;
+  const already = prior.reason === 'Suspended';
+  const status: StageStatus = {
+    ...prior,
+    state: 'Waiting',
+    reason: 'Suspended',
+    message: '',
+    workers: workersStatus(input, children),
+    ...(already ? {} : { activeSeconds: activeSeconds(input, children) }),
+  };
+  return { status, actions: job.spec.suspend === true ? [] : [suspendJob(job)], events: [] };
+}
+
+/** The pod that was admitted before the suspension was ended by it: its outputs will never be whole. */
+export function resumeAttempt({ prior }: StageInput, { pods }: Children, job: DeepReadonly<Job>): StagePlan {
+  const { admitted, ...rest } = prior;
+  const kept = pods.some((pod) => pod.metadata.uid === admitted && pod.status?.phase === 'Succeeded');
+  const next = kept ? prior : rest;
+  return {
+    status: { ...next, state: 'Provisioning', reason: 'WaitingForNode', message: '' },
+    actions: [{ type: 'ResumeJob', job: job.metadata.name ?? '', uid: job.metadata.uid ?? '' }],
+    events: [],
+  };
+}

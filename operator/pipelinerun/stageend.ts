@@ -1,0 +1,55 @@
+/** The final state of a stage: how it is reached, and that it is kept. Pure. */
+import type { StageReason } from '../api/reasons.ts';
+import type { StageState, StageStatus } from '../api/status.ts';
+import { formatTime } from '../kube/conditions.ts';
+import { stopAll } from './actions.ts';
+import type { Children } from './children.ts';
+import { isConditionTrue } from './podconditions.ts';
+import { clip } from './text.ts';
+import type { StageInput, StagePlan } from './types.ts';
+import { activeSeconds, workersStatus } from './usage.ts';
+
+/** The stage reaches its final state. */
+export function endStage(
+  input: StageInput,
+  children: Children,
+  state: StageState,
+  reason: StageReason,
+  message: string,
+): StagePlan {
+  const { prior, stage, now } = input;
+  const good = state === 'Succeeded';
+  const bad = state === 'Failed';
+  const progress = input.observed.progress.get(stage.name) ?? prior.progress;
+  const status: StageStatus = {
+    ...prior,
+    state,
+    reason,
+    message: clip(message),
+    ...(children.job ? { workers: workersStatus(input, children) } : {}),
+    ...(progress ? { progress: good ? { ...progress, done: progress.total } : progress } : {}),
+    ...(prior.startTime === undefined ? {} : { activeSeconds: activeSeconds(input, children) }),
+    completionTime: formatTime(now),
+  };
+  const note = `stage ${stage.name}: ${message}`;
+  return {
+    status,
+    actions: good ? [] : stopAll(children),
+    events: bad ? [{ type: 'Warning', reason, action: 'FailStage', note: clip(note, 1000) }] : [],
+  };
+}
+
+/** A final state never changes. What still runs is ended, unless it is only finishing after its success. */
+export function keepEnded({ stage, prior }: StageInput, children: Children): StagePlan {
+  const failedLater = prior.state === 'Succeeded' && children.job && isConditionTrue(children.job, 'Failed');
+  return {
+    status: prior,
+    actions: prior.state === 'Succeeded' ? [] : stopAll(children),
+    events: [],
+    ...(failedLater
+      ? {
+          discrepancy: `stage ${stage.name} had succeeded when its Job ${children.job?.metadata.name} failed`,
+        }
+      : {}),
+  };
+}

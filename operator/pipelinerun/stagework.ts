@@ -1,0 +1,81 @@
+/** A stage whose Job is open: its pods are followed, given up with their nodes, and ended when they take too long. Pure. */
+import { limitsOf } from '../api/defaults.ts';
+import type { StageStatus } from '../api/status.ts';
+import type { DeepReadonly, Job } from '../kube/types.ts';
+import { releaseLost } from './actions.ts';
+import type { Children } from './children.ts';
+import { isDisrupted, isFinished } from './podfacts.ts';
+import { retryOrFail } from './stageattempt.ts';
+import { endStage } from './stageend.ts';
+import { clip } from './text.ts';
+import type { StageInput, StagePlan } from './types.ts';
+import { workersStatus } from './usage.ts';
+import { workStep } from './workstep.ts';
+
+/** Releases pods of dead nodes, follows the others, ends what took too long. */
+export function followJob(input: StageInput, children: Children, job: DeepReadonly<Job>): StagePlan {
+  const { stage, prior, observed, now } = input;
+  const limits = limitsOf(observed.run.spec, stage);
+  const step = workStep(
+    job,
+    children.pods,
+    limits,
+    prior.activeSeconds ?? 0,
+    observed.waiting.get(stage.name),
+    now.getTime(),
+  );
+  if (step.failed) {
+    const failure = { reason: step.reason, message: step.message, disruption: false };
+    return retryOrFail(input, children, failure, step.failed.final);
+  }
+  const release = releaseLost(children.pods, observed.lostPods);
+  const disruptions = stage.copy ? children.pods.filter(isDisrupted).length : 0;
+  if (disruptions > limits.disruptions)
+    return endStage(
+      input,
+      children,
+      'Failed',
+      'Preempted',
+      `lost ${disruptions} workers to the cluster; retry.disruptions allows ${limits.disruptions}`,
+    );
+  const progress = observed.progress.get(stage.name) ?? prior.progress;
+  const podUID = step.waitingPod?.metadata.uid;
+  const waits = step.state === 'Provisioning' || step.state === 'Starting';
+  return {
+    status: {
+      ...prior,
+      state: step.state,
+      ...(lossOf(input, release, children) ?? { reason: step.reason, message: clip(step.message) }),
+      ...(disruptions > 0 ? { disruptions } : {}),
+      workers: workersStatus(input, children),
+      ...(progress ? { progress } : {}),
+    },
+    actions: release,
+    events: [],
+    ...(step.lookAt === undefined ? {} : { lookAt: step.lookAt }),
+    ...(waits
+      ? {
+          waitingFor: {
+            stage: stage.name,
+            jobUID: job.metadata.uid ?? '',
+            ...(podUID === undefined ? {} : { podUID }),
+          },
+        }
+      : {}),
+  };
+}
+
+/** A dead node is said when its pod is released, and until the Job controller has seen it: the pod itself is gone by then. */
+function lossOf(
+  { prior }: StageInput,
+  [given]: ReturnType<typeof releaseLost>,
+  { pods }: Children,
+): Pick<StageStatus, 'reason' | 'message'> | undefined {
+  if (given) {
+    const message = `node ${given.node} does not answer; pod ${given.pod} is given up`;
+    return { reason: 'NodeLost', message: clip(message) };
+  }
+  return prior.reason === 'NodeLost' && pods.every(isFinished)
+    ? { reason: 'NodeLost', message: prior.message ?? '' }
+    : undefined;
+}
