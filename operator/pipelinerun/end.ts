@@ -1,32 +1,21 @@
 /**
- * The end of a run, after its outcome is decided: end what still runs, store the record, show the terminal condition,
- * delete the compute, let the object go. Pure.
+ * The end of a run, after its outcome is decided: end what still runs, have the record stored, then delete the compute
+ * and let the object go. Pure.
  */
 import { FINALIZER } from '../api/names.ts';
-import { RUN_REASONS, type RunReason } from '../api/reasons.ts';
 import type { PipelineRunStatus } from '../api/status.ts';
-import { formatTime } from '../kube/conditions.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
 import { releaseLost } from './actions.ts';
+import { deletePods } from './deletion.ts';
 import { isFinished, millis } from './podfacts.ts';
 import { planStage } from './stageplan.ts';
-import { conditionOf, type ConditionValue, summarize, withConditions } from './status.ts';
-import { clip } from './text.ts';
-import type { Action, Observed, Plan, PlanSettings, Stored } from './types.ts';
+import { conditionOf, withConditions } from './status.ts';
+import type { Observed, Plan } from './types.ts';
 
-/** Longest grace of pods whose PipelineRun is being deleted, in seconds. */
-export const DELETION_GRACE_SECONDS = 10;
-/** How long the record of a run that is being deleted is tried, in milliseconds. */
-export const DELETION_COMMIT_MS = 15_000;
 /** Between tries to store a record that the store has refused for commitTimeoutSeconds, in milliseconds. */
 const LATE_COMMIT_MS = 60_000;
 
-export function planEnd(
-  observed: Observed,
-  status: PipelineRunStatus,
-  settings: PlanSettings,
-  now: Date,
-): Plan {
+export function planEnd(observed: Observed, status: PipelineRunStatus, now: Date): Plan {
   const stages = observed.run.spec.stages.map((stage) => stopStage(observed, status, stage, now));
   const base: Plan = {
     actions: stages.flatMap((stage) => stage.actions),
@@ -69,123 +58,6 @@ function stopStage(
 /** Whether the pod may still write. One whose worker has reported its end has nothing left to say but its exit. */
 function isRunning(pod: DeepReadonly<Pod>, { reports }: Observed): boolean {
   return !isFinished(pod) && !reports.has(pod.metadata.uid ?? '');
-}
-
-/** A run that is being deleted does not wait for a long grace. */
-function deletePods({ run, pods }: Observed): Action[] {
-  if (run.metadata.deletionTimestamp === undefined) return [];
-  return pods
-    .filter(
-      (pod) =>
-        !isFinished(pod) && (pod.metadata.deletionGracePeriodSeconds ?? Infinity) > DELETION_GRACE_SECONDS,
-    )
-    .map((pod) => ({
-      type: 'DeletePod' as const,
-      pod: pod.metadata.name ?? '',
-      uid: pod.metadata.uid ?? '',
-      graceSeconds: Math.min(pod.spec.terminationGracePeriodSeconds ?? 30, DELETION_GRACE_SECONDS),
-    }));
-}
-
-/** How long a refusing store is tried before compute is deleted anyway, counted from the outcome. */
-export function commitDeadline(
-  observed: Observed,
-  status: PipelineRunStatus,
-  settings: PlanSettings,
-): number {
-  const decided = (millis(status.outcome?.time) ?? 0) + settings.commitTimeoutSeconds * 1000;
-  const deleted = millis(observed.run.metadata.deletionTimestamp);
-  return deleted === undefined
-    ? decided
-    : Math.min(decided, deleted + DELETION_GRACE_SECONDS * 1000 + DELETION_COMMIT_MS);
-}
-
-/** Status after the record was stored, or refused by its store. */
-export function planStored(
-  observed: Observed,
-  plan: Plan,
-  stored: Stored,
-  settings: PlanSettings,
-  now: Date,
-): Plan {
-  const { status } = plan;
-  const { outcome } = status;
-  if (!outcome) return plan;
-  const generation = observed.run.metadata.generation;
-  const location = stored.ok
-    ? { results: { uid: observed.run.metadata.uid, location: stored.location } }
-    : {};
-  if (conditionOf(status, 'Succeeded')?.status !== 'Unknown') {
-    // The record of a run that has been terminal without one.
-    return stored.ok
-      ? {
-          ...plan,
-          status: withConditions(
-            { ...status, ...location },
-            { LogsStored: logsStored(stored) },
-            generation,
-            now,
-          ),
-        }
-      : plan;
-  }
-  const late = now.getTime() >= commitDeadline(observed, status, settings);
-  if (!stored.ok && !late) {
-    const value: ConditionValue = { status: 'False', reason: 'ResultsNotStored', message: stored.message };
-    return { ...plan, status: withConditions(status, { LogsStored: value }, generation, now) };
-  }
-  const summary = summarize(
-    observed.run.spec,
-    status.stages ?? [],
-    outcome.result === 'Succeeded' ? 'done' : (outcome.message ?? outcome.result.toLowerCase()),
-  );
-  const terminal = {
-    ...status,
-    ...location,
-    completionTime: formatTime(now),
-    nodes: observed.nodes,
-    ...(summary ? { summary } : {}),
-  };
-  const succeeded: ConditionValue = {
-    status: outcome.result === 'Succeeded' ? 'True' : 'False',
-    reason: isRunReason(outcome.reason) ? outcome.reason : 'StageFailed',
-    message: outcome.message ?? '',
-  };
-  const next = withConditions(
-    terminal,
-    { Succeeded: succeeded, LogsStored: logsStored(stored) },
-    generation,
-    now,
-  );
-  const note = `${outcome.result}${outcome.message === undefined ? '' : `: ${outcome.message}`}`;
-  return {
-    ...plan,
-    status: next,
-    afterwards: observed.jobs.length > 0 ? [{ type: 'DeleteJobs' }] : [],
-    events: [
-      {
-        type: outcome.result === 'Succeeded' ? 'Normal' : 'Warning',
-        reason: 'RunFinished',
-        action: 'FinishRun',
-        note: clip(note, 1000),
-      },
-    ],
-  };
-}
-
-function isRunReason(reason: string): reason is RunReason {
-  return Object.hasOwn(RUN_REASONS, reason);
-}
-
-function logsStored(stored: Stored): ConditionValue {
-  if (!stored.ok) return { status: 'False', reason: 'ResultsNotStored', message: stored.message };
-  return stored.logsComplete
-    ? { status: 'True', reason: 'Stored' }
-    : {
-        status: 'True',
-        reason: 'LogsIncomplete',
-        message: 'a part of a log is missing; the manifests of the workers say which',
-      };
 }
 
 /** The terminal condition is out: delete the compute, then let the object go. */

@@ -11,15 +11,15 @@ import { inOrder, readiness } from './graph.ts';
 import { planStage } from './stageplan.ts';
 import { initialStatus, restoredStatus, summarize, withConditions } from './status.ts';
 import { clip, clipStage } from './text.ts';
-import type { Action, Observed, Plan, PlanSettings, StagePlan } from './types.ts';
+import type { Action, Observed, Plan, StagePlan } from './types.ts';
 
 type Outcome = NonNullable<PipelineRunStatus['outcome']>;
 
-export function planRun(observed: Observed, settings: PlanSettings, now: Date): Plan {
+export function planRun(observed: Observed, now: Date): Plan {
   const { run } = observed;
   const status = observed.record ? restoredStatus(run, observed.record, now) : initialStatus(run, now);
   const hold = holdFinalizer(observed);
-  if (status.outcome) return planEnd(observed, status, settings, now);
+  if (status.outcome) return planEnd(observed, status, now);
   if (observed.problems.length > 0) return refuse(observed, status, now);
   const stages = planStages(observed, status, now);
   const next: PipelineRunStatus = {

@@ -15,11 +15,12 @@ import type { PodSettings } from '../stages/settings.ts';
 import type { RunMetrics } from '../telemetry/runsink.ts';
 import { type ApplyDeps, applyActions, StillThere } from './apply.ts';
 import { attemptsOf } from './attempts.ts';
-import { DELETION_COMMIT_MS, planStored } from './end.ts';
+import { DELETION_COMMIT_MS } from './deletion.ts';
 import { observe, type ObserveDeps, pendingKey } from './observe.ts';
 import { planRun } from './plan.ts';
 import { namespaces, pipelineRuns } from './resource.ts';
 import { refuseStage } from './refusal.ts';
+import { planStored } from './stored.ts';
 import { countTransition } from './transitions.ts';
 import type { Observed, Plan, PlanSettings, Stored } from './types.ts';
 import { findUnreported } from './unreported.ts';
@@ -68,7 +69,7 @@ async function reconcileRun(
   await findUnreported(run, deps, log, signal);
   const now = deps.clock.now();
   const observed = observe(run, deps, now, record);
-  const plan = planRun(observed, deps.settings, now);
+  const plan = planRun(observed, now);
   watchPending(run, plan, deps);
   const looks = [
     plan.requeueAfterMs,

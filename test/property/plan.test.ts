@@ -10,7 +10,7 @@ import {
   STAGE_STATES,
 } from '../../operator/api/status.ts';
 import type { Job, Pod, PodStatus } from '../../operator/kube/types.ts';
-import { planStored } from '../../operator/pipelinerun/end.ts';
+import { planStored } from '../../operator/pipelinerun/stored.ts';
 import { planRun } from '../../operator/pipelinerun/plan.ts';
 import { difference } from '../../operator/pipelinerun/status.ts';
 import { MAX_STATUS_BYTES } from '../../operator/pipelinerun/text.ts';
@@ -200,7 +200,7 @@ const observation: fc.Arbitrary<Observed> = spec.chain((runSpec) => {
     });
 });
 
-const plan = (observed: Observed): Plan => planRun(observed, settings, at(NOW));
+const plan = (observed: Observed): Plan => planRun(observed, at(NOW));
 const withStatus = (observed: Observed, status: PipelineRunStatus): Observed => ({
   ...observed,
   run: { ...observed.run, status },

@@ -27,7 +27,7 @@ const failed = {
 /** What is planned for a run with this status, its stage allowed so many disruptions. */
 function plan(status: PipelineRunStatus, disruptions: number, more: Partial<Omit<Observed, 'run'>>): Plan {
   const run = runOf({ stages: [{ ...stage, retry: { disruptions } }] }, status);
-  return planRun(observedOf(run, more), { commitTimeoutSeconds: 3600 }, at(120));
+  return planRun(observedOf(run, more), at(120));
 }
 
 test('the node is named when its pod is released, while the Job ends, and in the Event of the retry', () => {

@@ -21,9 +21,8 @@ const work: PipelineRunSpec = { stages: [{ name: 'work', container }] };
 const copying: PipelineRunSpec = {
   stages: [{ name: 'work', copy: { source: { bucket: 'a' }, destination: { bucket: 'b' } } }],
 };
-const settings = { commitTimeoutSeconds: 3600 };
 
-const planAt = (seconds: number, observed: Observed): Plan => planRun(observed, settings, at(seconds));
+const planAt = (seconds: number, observed: Observed): Plan => planRun(observed, at(seconds));
 const first = (plan: Plan): StageStatus | undefined => plan.status.stages?.[0];
 const statusOf = (stage: Partial<StageStatus>) => ({
   startTime: stamp(0),
