@@ -13,16 +13,16 @@ import type { Logger } from '../kube/logger.ts';
 import type { Results } from '../results/types.ts';
 import type { PodSettings } from '../stages/settings.ts';
 import type { RunMetrics } from '../telemetry/runsink.ts';
-import { type ApplyDeps, applyActions, StillThere } from './apply.ts';
-import { attemptsOf } from './attempts.ts';
-import { DELETION_COMMIT_MS } from './deletion.ts';
+import { applyActions, StillThere } from './apply.ts';
+import { commitRecord, findEarlierRecord } from './commit.ts';
+import type { ApplyDeps } from './effects.ts';
 import { observe, type ObserveDeps, pendingKey } from './observe.ts';
 import { planRun } from './plan.ts';
-import { namespaces, pipelineRuns } from './resource.ts';
+import { pipelineRuns } from './resource.ts';
 import { refuseStage } from './refusal.ts';
 import { planStored } from './stored.ts';
 import { countTransition } from './transitions.ts';
-import type { Observed, Plan, PlanSettings, Stored } from './types.ts';
+import type { Observed, Plan, PlanSettings } from './types.ts';
 import { findUnreported } from './unreported.ts';
 import type { StatusWriter, Written } from './write.ts';
 
@@ -40,8 +40,6 @@ export interface RunDeps extends ObserveDeps {
 
 /** Before anything that still exists is looked for again, in milliseconds. */
 const STILL_THERE_MS = 1_000;
-/** Longest time that one try to store the record may take, in milliseconds: long logs are read to their end. */
-const COMMIT_MS = 660_000;
 /** Between tries to store the record of a run that is being deleted, in milliseconds. */
 const DELETION_RETRY_MS = 2_000;
 
@@ -65,7 +63,7 @@ async function reconcileRun(
 ): Promise<ReconcileResult> {
   const { uid } = run.metadata;
   deps.ledger.begin(uid, run.status?.startTime ?? run.metadata.creationTimestamp, run.status?.nodes);
-  const record = await recordOf(run, deps, log, signal);
+  const record = await findEarlierRecord(run, deps, log, signal);
   await findUnreported(run, deps, log, signal);
   const now = deps.clock.now();
   const observed = observe(run, deps, now, record);
@@ -161,77 +159,13 @@ async function store(
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const { run } = observed;
-  const stored = await tryToStore(key, observed, plan, deps, log, signal);
+  const stored = await commitRecord(key, observed, plan, deps, log, signal);
   const after = planStored(observed, plan, stored, deps.settings, deps.clock.now());
   const inMs = await carryOut(key, after, observed, deps, log, signal);
   if (stored.ok || after.afterwards) return inMs;
   // Refused, and time is left: little of it when the object is being deleted, else the queue's own back-off decides.
   if (run.metadata.deletionTimestamp !== undefined) return DELETION_RETRY_MS;
   throw new Error(`the results store refused the record: ${stored.message}`);
-}
-
-async function tryToStore(
-  key: string,
-  observed: Observed,
-  plan: Plan,
-  deps: RunDeps,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<Stored> {
-  const { commit } = plan;
-  const run = { ...observed.run, status: plan.status };
-  const isDeleted = run.metadata.deletionTimestamp !== undefined;
-  const deletion = new AbortController();
-  // A deletion does not wait for a long try: the next one knows about it and is short.
-  const look = ({ metadata }: Pick<PipelineRun, 'metadata'>): void => {
-    if (!isDeleted && metadata.uid === run.metadata.uid && metadata.deletionTimestamp !== undefined)
-      deletion.abort(new Error('the PipelineRun is being deleted'));
-  };
-  const forgetDeletion = deps.runs.addHandler({ modified: look });
-  look(deps.runs.get(key) ?? run);
-  try {
-    const deadline = AbortSignal.any([
-      signal,
-      deletion.signal,
-      AbortSignal.timeout(isDeleted ? DELETION_COMMIT_MS : COMMIT_MS),
-    ]);
-    const { uid: namespaceUID } = (
-      await deps.client.get(namespaces, undefined, run.metadata.namespace, { signal })
-    ).metadata;
-    const result = await deps.results.commit(
-      {
-        run,
-        ...(namespaceUID === undefined ? {} : { namespaceUID }),
-        attempts: attemptsOf(observed),
-        nodes: observed.nodes,
-        discrepancies: commit?.discrepancies ?? [],
-      },
-      deadline,
-    );
-    return { ok: true, logsComplete: result.logsComplete, location: result.location };
-  } catch (error) {
-    signal.throwIfAborted();
-    log.warn({ err: error }, 'The record of a run could not be stored');
-    return { ok: false, message: error instanceof Error ? error.message : String(error) };
-  } finally {
-    forgetDeletion();
-  }
-}
-
-/** A run that this cluster knows nothing of may have ended before its object was restored from a backup. */
-async function recordOf(run: PipelineRun, deps: RunDeps, log: Logger, signal: AbortSignal) {
-  if (run.status?.startTime !== undefined || run.metadata.deletionTimestamp !== undefined) return undefined;
-  const { namespace, uid } = run.metadata;
-  try {
-    return await deps.results.findRecord(
-      { namespace, uid },
-      AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
-    );
-  } catch (error) {
-    // A store that is down must not keep new runs from starting, and a new UID has no record.
-    log.warn({ err: error }, 'The results store could not be asked for an earlier record of a run');
-    return undefined;
-  }
 }
 
 function watchPending(run: PipelineRun, plan: Plan, { pending }: RunDeps): void {

@@ -3,7 +3,7 @@ import type { StageLimits } from '../api/defaults.ts';
 import type { PipelineRunStatus, StageStatus } from '../api/status.ts';
 import { formatTime } from '../kube/conditions.ts';
 import type { DeepReadonly, Job } from '../kube/types.ts';
-import type { StageRefused } from './apply.ts';
+import type { StageRefused } from './applyjob.ts';
 import { millis } from './podfacts.ts';
 import { clip, clipStage } from './text.ts';
 import type { Plan } from './types.ts';

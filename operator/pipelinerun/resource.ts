@@ -1,7 +1,6 @@
 import { GROUP, KIND, PLURAL, VERSION } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { Resource } from '../kube/resource.ts';
-import type { KubeObject } from '../kube/types.ts';
 
 /** PipelineRuns as the controller library knows them. */
 export const pipelineRuns: Resource<PipelineRunObject> = {

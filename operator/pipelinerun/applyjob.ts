@@ -1,0 +1,86 @@
+/** The Job of a stage: created, suspended, resumed. */
+import type { PipelineRun } from '../api/types.ts';
+import { isAlreadyExists, isInvalid, isNotFound, KubeError } from '../kube/errors.ts';
+import { jobs } from '../kube/resource.ts';
+import type { ApplyDeps } from './effects.ts';
+import { buildJob } from './job.ts';
+import type { Action } from './types.ts';
+
+/** The cluster will not take the Job of a stage as it is. */
+export class StageRefused extends Error {
+  override readonly name = 'StageRefused';
+  readonly code = 'STAGE_REFUSED';
+  readonly stage: string;
+  readonly reason: 'JobNameConflict' | 'InvalidSpec' | 'PodCreationRefused';
+
+  constructor(stage: string, reason: StageRefused['reason'], message: string) {
+    super(message);
+    this.stage = stage;
+    this.reason = reason;
+  }
+}
+
+/** @throws StageRefused when the cluster will not take the Job; one of the same attempt that is there already is the one. */
+export async function createJob(
+  { stage: name, attempt, activeSeconds }: Extract<Action, { type: 'CreateJob' }>,
+  run: PipelineRun,
+  { client, pods: settings, wrote }: ApplyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const stage = run.spec.stages.find((candidate) => candidate.name === name);
+  if (!stage) throw new TypeError(`the plan names stage ${name}, which the run does not have`);
+  const job = buildJob({ run, stage, attempt, activeSeconds }, settings);
+  const jobName = job.metadata.name ?? '';
+  try {
+    const created = await client.create(jobs, run.metadata.namespace, job, { signal });
+    wrote(jobs, created.metadata.resourceVersion);
+  } catch (error) {
+    if (isAlreadyExists(error)) {
+      const existing = await client.get(jobs, run.metadata.namespace, jobName, { signal });
+      const ours = existing.metadata.ownerReferences?.some(
+        (owner) => owner.controller === true && owner.uid === run.metadata.uid,
+      );
+      if (ours !== true)
+        throw new StageRefused(
+          name,
+          'JobNameConflict',
+          `Job ${jobName} exists and belongs to something else: delete or rename it`,
+        );
+      wrote(jobs, existing.metadata.resourceVersion);
+      return;
+    }
+    if (isInvalid(error) && error instanceof KubeError)
+      throw new StageRefused(name, 'InvalidSpec', error.message);
+    if (error instanceof KubeError && REFUSED.has(error.status))
+      throw new StageRefused(name, 'PodCreationRefused', error.message);
+    throw error;
+  }
+}
+
+/**
+ * Answers that quotas, policies and webhooks give, and the API server for a webhook that does not answer. All may pass;
+ * a stage waits for that no longer than for a node.
+ */
+const REFUSED: ReadonlySet<number> = new Set([400, 403, 500]);
+
+/** Suspending ends the pods of a Job with grace. A Job that is gone needs neither. */
+export async function patchSuspend(
+  { job, uid }: { job: string; uid: string },
+  suspend: boolean,
+  run: PipelineRun,
+  { client, wrote }: ApplyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const written = await client.mergePatch(
+      jobs,
+      run.metadata.namespace,
+      job,
+      { metadata: { uid }, spec: { suspend } },
+      { signal },
+    );
+    wrote(jobs, written.metadata.resourceVersion);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}

@@ -1,0 +1,40 @@
+/** A pod on a dead node: marked as lost and deleted without its kubelet. */
+import { formatTime } from '../kube/conditions.ts';
+import { isNotFound } from '../kube/errors.ts';
+import { pods } from '../kube/resource.ts';
+import { type ApplyDeps, deleteObject } from './effects.ts';
+import type { Action, Observed } from './types.ts';
+
+/**
+ * A kubelet that is dead never ends its pods. The garbage collector of pods would do this once the Node object is gone;
+ * a run does not wait that long. The Job controller then counts the pod as disrupted.
+ */
+export async function releasePod(
+  { pod: name, uid, node }: Extract<Action, { type: 'ReleasePod' }>,
+  observed: Observed,
+  deps: ApplyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  deps.fence(uid);
+  const { namespace } = observed.run.metadata;
+  const pod = observed.pods.find((candidate) => candidate.metadata.uid === uid);
+  const message = `node ${node} does not answer`;
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'NodeLost',
+    message,
+    lastTransitionTime: formatTime(deps.now()),
+  };
+  const conditions = [
+    ...(pod?.status?.conditions ?? []).filter(({ type }) => type !== condition.type),
+    condition,
+  ];
+  const patch = { metadata: { uid }, status: { phase: 'Failed', reason: 'NodeLost', message, conditions } };
+  try {
+    await deps.client.mergePatch(pods, namespace, name, patch, { subresource: 'status', signal });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+  await deleteObject(pods, name, { gracePeriodSeconds: 0, uid }, observed.run, deps, signal);
+}
