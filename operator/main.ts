@@ -85,7 +85,7 @@ export async function runOperator(
     concurrency: config.concurrency,
   });
   metrics.countRuns(function* () {
-    for (const run of controller.runs.list()) {
+    for (const run of controller.caches.runs.list()) {
       const pipeline = run.spec.pipeline ?? UNNAMED_PIPELINE;
       yield {
         namespace: run.metadata.namespace,
@@ -95,13 +95,13 @@ export async function runOperator(
     }
   });
 
-  metrics.countPending(() => controller.runs.list().filter((run) => isRecordMissing(run)).length);
+  metrics.countPending(() => controller.caches.runs.list().filter((run) => isRecordMissing(run)).length);
 
   const workerApi = createWorkerApi(
     connectWorkers({ controller, client, store, cluster: config.cluster, clock, log }),
     { cert, key },
   );
-  const resultsApi = createResultsApi({ results, runs: controller.runs, clock, logger: log });
+  const resultsApi = createResultsApi({ results, runs: controller.caches.runs, clock, logger: log });
   const telemetry = await startTelemetryServer({
     host: '0.0.0.0',
     port: config.metricsPort,
@@ -109,7 +109,7 @@ export async function runOperator(
     alive: {},
     ready: {
       caches: () => {
-        if (!controller.hasSynced) throw new Error('the caches are not complete yet');
+        if (!controller.caches.hasSynced) throw new Error('the caches are not complete yet');
       },
     },
     logger: log,

@@ -1,5 +1,4 @@
 /** Wires the reconcile of runs to the caches: what happens to a Job, a pod or a node brings back the run it belongs to. */
-import { LABEL, MANAGED_BY } from '../api/names.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConditionTrue } from '../kube/conditions.ts';
@@ -8,15 +7,8 @@ import { Controller } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { KubeMetrics } from '../kube/metrics.ts';
-import { Reflector } from '../kube/reflector.ts';
-import {
-  jobs as jobResource,
-  nodes as nodeResource,
-  pods as podResource,
-  type Resource,
-} from '../kube/resource.ts';
-import { Store } from '../kube/store.ts';
-import type { DeepReadonly, Job, KubeObject, Node, Pod } from '../kube/types.ts';
+import { pods as podResource } from '../kube/resource.ts';
+import type { DeepReadonly, Job, Node, Pod } from '../kube/types.ts';
 import { WorkQueue } from '../kube/workqueue.ts';
 import { foreignPodBefore } from '../nodes/foreign.ts';
 import { NodeLedger } from '../nodes/ledger.ts';
@@ -26,8 +18,9 @@ import type { Results } from '../results/types.ts';
 import type { PodSettings } from '../stages/settings.ts';
 import type { NodeLabels, RunMetrics } from '../telemetry/runsink.ts';
 import { attemptRef } from './attempts.ts';
+import { RunCaches, runUIDOf } from './caches.ts';
 import { createReconcile } from './reconcile.ts';
-import { type PipelineRunObject, pipelineRuns } from './resource.ts';
+import type { PipelineRunObject } from './resource.ts';
 import { StatusWriter } from './write.ts';
 import { WorkerFacts } from './workerfacts.ts';
 
@@ -44,12 +37,9 @@ export interface RunControllerOptions {
   concurrency: number;
 }
 
-/** The caches and the controller of runs, as one thing with a life. */
+/** The controller of runs, with everything that remembers something between two passes. */
 export class RunController {
-  readonly runs: Store<PipelineRunObject>;
-  readonly jobs: Store<Job>;
-  readonly pods: Store<Pod>;
-  readonly nodes: Store<Node>;
+  readonly caches: RunCaches;
   readonly facts: WorkerFacts;
   readonly ledger: NodeLedger;
   readonly #options: RunControllerOptions;
@@ -65,22 +55,7 @@ export class RunController {
     this.#options = options;
     this.#writer = new StatusWriter(client, clock);
     this.#queue = new WorkQueue({ name: 'pipelinerun', clock, metrics: metrics.kube });
-    const store = <T extends KubeObject>(resource: Resource<T>): Store<T> =>
-      new Store({ resource, logger: log, metrics: metrics.kube });
-    this.runs = new Store({
-      resource: pipelineRuns,
-      logger: log,
-      metrics: metrics.kube,
-      indexes: { uid: (run) => [run.metadata.uid] },
-    });
-    this.jobs = store(jobResource);
-    this.pods = new Store({
-      resource: podResource,
-      logger: log,
-      metrics: metrics.kube,
-      indexes: { run: (pod) => runUIDOf(pod) },
-    });
-    this.nodes = store(nodeResource);
+    this.caches = new RunCaches({ client, clock, logger: log, metrics: metrics.kube });
     this.facts = new WorkerFacts(clock, (key) => this.#queue.add(key));
     this.ledger = new NodeLedger({
       clock,
@@ -97,45 +72,25 @@ export class RunController {
       onChange: (key) => this.#enqueue(key.split('/')[0]),
     });
     this.#gate = new ConsistencyGate({
-      stores: [this.runs, this.jobs],
+      stores: [this.caches.runs, this.caches.jobs],
       requeue: (key) => this.#queue.add(key),
       clock,
     });
     this.#follow();
   }
 
-  /** The run of that UID, from the cache. */
-  runByUID(uid: string): DeepReadonly<PipelineRunObject> | undefined {
-    return this.runs.byIndex('uid', uid)[0];
-  }
-
-  /** Waits until the caches are complete. */
-  get hasSynced(): boolean {
-    return [this.runs, this.jobs, this.pods, this.nodes].every((store) => store.hasSynced);
-  }
-
   /** Works until the signal aborts; resolves when nothing is going on any more. */
   async run(signal: AbortSignal): Promise<void> {
-    const { client, clock, log, metrics } = this.#options;
-    const ours = { labelSelector: `${LABEL.managedBy}=${MANAGED_BY}` };
-    const common = { client, clock, logger: log, metrics: metrics.kube };
-    const reflectors = [
-      new Reflector({ ...common, resource: pipelineRuns, store: this.runs }),
-      new Reflector({ ...common, resource: jobResource, store: this.jobs, ...ours }),
-      new Reflector({ ...common, resource: podResource, store: this.pods, ...ours }),
-      new Reflector({ ...common, resource: nodeResource, store: this.nodes, transform: trimNode }),
-    ].map((reflector) => reflector.run(signal));
-    await Promise.race([
-      Promise.all([this.runs, this.jobs, this.pods, this.nodes].map((store) => store.synced)),
-      aborted(signal),
-    ]);
+    const { clock, log, metrics } = this.#options;
+    const following = this.caches.follow(signal);
+    await this.caches.synced(signal);
+    const { runs, jobs, pods, nodes } = this.caches;
     const reconcile = createReconcile({
-      ...this.#options.metrics,
       ...this.#options,
-      runs: this.runs,
-      jobs: this.jobs,
-      pods: this.pods,
-      nodes: this.nodes,
+      runs,
+      jobs,
+      pods,
+      nodes,
       facts: this.facts,
       pending: this.#pending,
       ledger: this.ledger,
@@ -155,7 +110,7 @@ export class RunController {
       clock,
     });
     await controller.run(signal);
-    await Promise.all(reflectors);
+    await following;
     this.#pending.stop();
     this.#gate.close();
     this.ledger.stop();
@@ -163,7 +118,7 @@ export class RunController {
 
   #follow(): void {
     const { results } = this.#options;
-    this.runs.addHandler({
+    this.caches.runs.addHandler({
       added: (run) => this.#runSeen(run),
       modified: (run) => this.#runSeen(run),
       deleted: (run) => {
@@ -175,10 +130,10 @@ export class RunController {
         this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
       },
     });
-    const job = (object: DeepReadonly<Job>): void => this.#enqueue(runUIDOf(object)[0]);
-    this.jobs.addHandler({ added: job, modified: job, deleted: job });
+    const job = (object: DeepReadonly<Job>): void => this.#enqueue(runUIDOf(object));
+    this.caches.jobs.addHandler({ added: job, modified: job, deleted: job });
     const pod = (object: DeepReadonly<Pod>): void => this.#podSeen(object);
-    this.pods.addHandler({
+    this.caches.pods.addHandler({
       added: pod,
       modified: pod,
       deleted: (object) => {
@@ -186,7 +141,7 @@ export class RunController {
         results.logs.observeGone(object.metadata.uid ?? '');
       },
     });
-    this.nodes.addHandler({
+    this.caches.nodes.addHandler({
       added: (node) => this.#nodeSeen(node),
       modified: (node) => this.#nodeSeen(node),
       deleted: (node) => {
@@ -209,17 +164,17 @@ export class RunController {
       this.ledger.finish(run.metadata.uid, run.status.completionTime);
     this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
     // Pods are often told before their run after a restart; now the run can say what they are.
-    for (const pod of this.pods.byIndex('run', run.metadata.uid)) this.#observeLog(pod);
+    for (const pod of this.caches.podsOf(run.metadata.uid)) this.#observeLog(pod);
   }
 
   #podSeen(pod: DeepReadonly<Pod>): void {
     this.ledger.podSeen(pod);
     this.#observeLog(pod);
-    this.#enqueue(runUIDOf(pod)[0]);
+    this.#enqueue(runUIDOf(pod));
   }
 
   #observeLog(pod: DeepReadonly<Pod>): void {
-    const run = this.runByUID(runUIDOf(pod)[0] ?? '');
+    const run = this.caches.runByUID(runUIDOf(pod) ?? '');
     const attempt = run && attemptRef(run, pod);
     if (attempt) this.#options.results.logs.observe(attempt, pod);
   }
@@ -230,12 +185,12 @@ export class RunController {
   }
 
   #enqueuePodsOn(node: DeepReadonly<Node>): void {
-    for (const pod of this.pods.list())
-      if (pod.spec.nodeName === node.metadata.name) this.#enqueue(runUIDOf(pod)[0]);
+    for (const pod of this.caches.pods.list())
+      if (pod.spec.nodeName === node.metadata.name) this.#enqueue(runUIDOf(pod));
   }
 
   #enqueue(runUID: string | undefined): void {
-    const run = runUID === undefined ? undefined : this.runByUID(runUID);
+    const run = runUID === undefined ? undefined : this.caches.runByUID(runUID);
     if (run) this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
   }
 
@@ -261,7 +216,7 @@ export class RunController {
         'The final figures about nodes could not be stored',
       );
     }
-    if (this.runByUID(runUID)) return;
+    if (this.caches.runByUID(runUID)) return;
     this.ledger.forget(runUID);
     this.#namespaces.delete(runUID);
   }
@@ -271,26 +226,6 @@ function labelsOf({ nodeGroup = 'unknown', capacityType = 'unknown' }: LedgerNod
   return { nodeGroup, capacityType };
 }
 
-function runUIDOf(object: DeepReadonly<KubeObject>): string[] {
-  const uid = object.metadata.labels?.[LABEL.runUID];
-  return uid === undefined ? [] : [uid];
-}
-
 function isReady(node: DeepReadonly<Node>): boolean {
   return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
-}
-
-/** A Node's list of images is most of it and of no use here. */
-function trimNode({ metadata, spec, status }: Node): Node {
-  const trimmed: Node = { metadata };
-  if (spec?.taints) trimmed.spec = { taints: spec.taints };
-  if (status?.conditions) trimmed.status = { conditions: status.conditions };
-  return trimmed;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

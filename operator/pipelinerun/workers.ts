@@ -32,12 +32,12 @@ export function connectWorkers({
   return {
     tokenReview: async (token, audiences, signal) => {
       // Before that, every worker would seem to belong to no run, and would give up for good.
-      if (!controller.hasSynced) throw new Error('the caches are not complete yet');
+      if (!controller.caches.hasSynced) throw new Error('the caches are not complete yet');
       return await client.tokenReview(token, audiences, { signal });
     },
-    pods: lookup(client, controller.pods),
-    jobs: lookup(client, controller.jobs),
-    run: (uid) => controller.runByUID(uid),
+    pods: lookup(client, controller.caches.pods),
+    jobs: lookup(client, controller.caches.jobs),
+    run: (uid) => controller.caches.runByUID(uid),
     store,
     cluster,
     admit: async (caller, signal) => {
