@@ -105,11 +105,12 @@ export class PodsLogCapture implements LogCapture {
 
   /**
    * Waits until a pod's log is settled, or does not go forward for `idleMs`, or `maxMs` are over; then closes it.
+   * A pod of which nothing has started is waited for a moment only, unless it is known to have `ran`.
    * Undefined for a pod that is not captured here. @throws ResultsError
    */
   async finish(
     podUID: string,
-    bounds: { idleMs: number; maxMs: number },
+    bounds: { idleMs: number; maxMs: number; ran?: boolean },
     signal: AbortSignal,
   ): Promise<LogIndex | undefined> {
     const capture = this.#pods.get(podUID);
@@ -119,7 +120,8 @@ export class PodsLogCapture implements LogCapture {
     while (!capture.settled) {
       const now = clock.monotonicMs();
       const idle = now - Math.max(start, capture.progressAt);
-      const idleMs = capture.hasStarted ? bounds.idleMs : Math.min(bounds.idleMs, NOT_STARTED_MS);
+      const started = capture.hasStarted || bounds.ran === true;
+      const idleMs = started ? bounds.idleMs : Math.min(bounds.idleMs, NOT_STARTED_MS);
       if (idle > idleMs || now - start > bounds.maxMs)
         return capture.close('CaptureUnfinished: the log could not be read to its end in time', signal);
       await sleep(20, undefined, { signal });

@@ -106,9 +106,11 @@ async function seal(
   deps: CommitDeps,
   signal: AbortSignal,
 ): Promise<AttemptDocuments> {
-  const captured = await deps.capture.finish(ref.podUID, deps.bounds, signal);
-  const pod = deps.capture.lastSeen(ref.podUID);
   const stage = input.run.status?.stages?.find(({ name }) => name === ref.stage);
+  // A worker's report may be ahead of the kubelet's, which alone says that its containers have started.
+  const ran = stage?.state === 'Succeeded';
+  const captured = await deps.capture.finish(ref.podUID, { ...deps.bounds, ran }, signal);
+  const pod = deps.capture.lastSeen(ref.podUID);
   const said =
     stage?.reason === undefined || stage.attempt !== ref.attempt || stage.state === 'Succeeded'
       ? undefined
