@@ -1,19 +1,20 @@
-/** The logs of one pod: which containers are read, what is stored of them, and the index of it in the bucket. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { logIndexKey, RUN_RECORD, runPrefix } from '../../workers/contract/keys.ts';
+/** The logs of one pod: which containers are read, and when all of them are. */
+import { RUN_RECORD, runPrefix } from '../../workers/contract/keys.ts';
 import type { LogContainer } from '../../workers/contract/logframes.ts';
-import type { ChunkEntry, LogGap, LogIndex } from '../../workers/contract/manifests.ts';
+import type { ChunkEntry, LogIndex } from '../../workers/contract/manifests.ts';
 import type { PodLogOptions } from '../kube/client.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
 import { type ChunkSink, ForeignChunkError } from './chunksink.ts';
 import { ContainerLog } from './containerlog.ts';
+import { insist } from './insist.ts';
 import type { Limiter } from './limiter.ts';
+import { AttemptIndex } from './logindex.ts';
 import { type ContainerState, LogReader, type ReaderTiming, type ReadResult } from './logreader.ts';
 import { isOver, startedContainers } from './podview.ts';
 import type { SecretPattern } from './redact.ts';
-import { loadStoredLog, positionOf, sortChunks } from './resume.ts';
+import { loadStoredLog, positionOf } from './resume.ts';
 import type { AttemptRef, ResultsStore } from './types.ts';
 
 export interface PodCaptureDeps {
@@ -32,29 +33,10 @@ export interface PodCaptureDeps {
   onSettled(runUID: string): void;
 }
 
-/** The index is written again after so many chunks, or when the last writing is so long ago. */
-const INDEX_EVERY_CHUNKS = 64;
-const INDEX_EVERY_MS = 60_000;
-
 interface Reading {
   state: ContainerState;
   reader: LogReader | undefined;
   result: ReadResult | undefined;
-}
-
-/** The document that says whose log this is. */
-export function logHead(attempt: AttemptRef): Omit<LogIndex, 'capture' | 'complete' | 'chunks' | 'gaps'> {
-  const { runUID, run, namespace, stage, index, podUID, podName, nodeName } = attempt;
-  return {
-    version: 1,
-    run: { uid: runUID, name: run, namespace },
-    stage,
-    index,
-    attempt: attempt.attempt,
-    podUID,
-    podName,
-    ...(nodeName === undefined ? {} : { nodeName }),
-  };
 }
 
 export class PodCapture {
@@ -63,14 +45,12 @@ export class PodCapture {
   readonly #controller = new AbortController();
   readonly #readings = new Map<LogContainer, Reading>();
   readonly #loaded: Promise<void>;
+  readonly #index: AttemptIndex;
   #attempt: AttemptRef;
   #pod: DeepReadonly<Pod> | undefined;
   #gone = false;
   #closed = false;
   #settled = false;
-  #chunks: ChunkEntry[] = [];
-  #gaps: LogGap[] = [];
-  #indexed = { chunks: 0, at: 0, started: false };
   #writing: Promise<void> = Promise.resolve();
   /** When something last went forward, in monotonic milliseconds. */
   #progressAt: number;
@@ -79,6 +59,7 @@ export class PodCapture {
     this.#attempt = attempt;
     this.#deps = deps;
     this.#prefix = runPrefix({ ...attempt, cluster: deps.cluster });
+    this.#index = new AttemptIndex(deps.store, this.#prefix);
     this.#progressAt = deps.clock.monotonicMs();
     this.#loaded = this.#load();
     this.#loaded.catch(() => undefined);
@@ -115,13 +96,7 @@ export class PodCapture {
 
   /** The index of what is stored by now. */
   index(): LogIndex {
-    return {
-      ...logHead(this.#attempt),
-      capture: 'PodsLog',
-      complete: this.#settled && this.#gaps.length === 0,
-      chunks: sortChunks(this.#chunks),
-      gaps: this.#gaps,
-    };
+    return this.#index.toDocument(this.#attempt, this.#settled);
   }
 
   /** Stops without storing anything more: whoever comes next goes on from what is stored. */
@@ -141,11 +116,11 @@ export class PodCapture {
       this.#closed = true;
       this.#controller.abort(new Error(reason));
       for (const [container, reading] of this.#readings)
-        if (reading.result === undefined) this.#addGap(container, reason);
+        if (reading.result === undefined) this.#index.addGap(container, reason);
       this.#settled = true;
     }
     await this.#writing.catch(() => undefined);
-    await this.#putIndex(signal);
+    await this.#index.write(this.#attempt, this.#settled, signal);
     return this.index();
   }
 
@@ -159,10 +134,9 @@ export class PodCapture {
         (await this.#deps.store.get(this.#prefix + RUN_RECORD, { signal })) !== undefined;
       return { ...found, sealed };
     });
-    this.#chunks = stored.chunks;
-    this.#indexed.started = stored.index !== undefined;
+    this.#index.load(stored);
     if (stored.index?.complete === true || stored.sealed) {
-      this.#gaps = stored.index?.gaps ?? [];
+      this.#index.loadGaps(stored);
       this.#settle();
     } else this.#advanceLoaded();
   }
@@ -186,13 +160,7 @@ export class PodCapture {
     }
     if (!over || [...this.#readings.values()].some(({ result }) => result === undefined)) return;
     this.#closed = true;
-    this.#finish().catch((error: unknown) => {
-      if (!this.#controller.signal.aborted)
-        this.#deps.logger.error(
-          { podUID: this.#attempt.podUID, error: String(error) },
-          'a log was not finished',
-        );
-    });
+    this.#finish().catch((error: unknown) => this.#complain(error, 'a log was not finished'));
   }
 
   #note(name: LogContainer, state: ContainerState): void {
@@ -204,13 +172,7 @@ export class PodCapture {
     }
     const fresh: Reading = { state, reader: undefined, result: undefined };
     this.#readings.set(name, fresh);
-    this.#read(name, fresh).catch((error: unknown) => {
-      if (!this.#controller.signal.aborted)
-        this.#deps.logger.error(
-          { podUID: this.#attempt.podUID, error: String(error) },
-          'a log reader failed',
-        );
-    });
+    this.#read(name, fresh).catch((error: unknown) => this.#complain(error, 'a log reader failed'));
   }
 
   async #read(container: LogContainer, reading: Reading): Promise<void> {
@@ -220,14 +182,13 @@ export class PodCapture {
         break;
       } catch (error) {
         if (!(error instanceof ForeignChunkError)) throw error;
-        const { chunks } = await this.#insist((signal) =>
+        const stored = await this.#insist((signal) =>
           loadStoredLog(this.#deps.store, this.#prefix, this.#attempt, signal),
         );
-        const others = this.#chunks.filter((chunk) => chunk.container !== container);
-        this.#chunks = [...others, ...chunks.filter((chunk) => chunk.container === container)];
+        this.#index.reload(container, stored);
       }
     }
-    if (!reading.result.complete) this.#addGap(container, reading.result.reason);
+    if (!reading.result.complete) this.#index.addGap(container, reading.result.reason);
     this.#progressAt = this.#deps.clock.monotonicMs();
     this.#advanceLoaded();
   }
@@ -236,12 +197,10 @@ export class PodCapture {
     const { store, sink, clock, patterns, readLog, following, finishing, logger, timing } = this.#deps;
     const { signal } = this.#controller;
     const stored = await this.#insist((inner) =>
-      positionOf(store, this.#prefix, this.#attempt, this.#chunks, container, inner),
+      positionOf(store, this.#prefix, this.#attempt, this.#index.chunks, container, inner),
     );
-    if (!this.#indexed.started) {
-      this.#indexed.started = true;
-      await this.#insist((inner) => this.#putIndex(inner));
-    }
+    if (this.#index.takeFirst())
+      await this.#insist((inner) => this.#index.write(this.#attempt, this.#settled, inner));
     const log = new ContainerLog({
       container,
       prefix: this.#prefix,
@@ -265,71 +224,40 @@ export class PodCapture {
   }
 
   #stored(entry: ChunkEntry): void {
-    this.#chunks.push(entry);
     this.#progressAt = this.#deps.clock.monotonicMs();
+    const due = this.#index.add(entry, this.#progressAt);
     this.#deps.onChunk(entry);
-    const due =
-      this.#chunks.length - this.#indexed.chunks >= INDEX_EVERY_CHUNKS ||
-      this.#progressAt - this.#indexed.at >= INDEX_EVERY_MS;
     if (!due) return;
-    this.#indexed = { chunks: this.#chunks.length, at: this.#progressAt, started: true };
     // Only saves decoding after a restart: the chunks themselves are stored.
     this.#writing = this.#writing
       .catch(() => undefined)
-      .then(() => (this.#closed ? undefined : this.#putIndex(this.#controller.signal)));
+      .then(() =>
+        this.#closed ? undefined : this.#index.write(this.#attempt, this.#settled, this.#controller.signal),
+      );
     this.#writing.catch(() => undefined);
   }
 
   async #finish(): Promise<void> {
     await this.#writing.catch(() => undefined);
-    await this.#insist((signal) => this.#putIndex(signal, this.#gaps.length === 0));
+    await this.#insist((signal) => this.#index.write(this.#attempt, true, signal));
     this.#settle();
+  }
+
+  async #insist<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { podUID } = this.#attempt;
+    return await insist(work, { podUID, logger: this.#deps.logger, signal: this.#controller.signal });
+  }
+
+  /** What fails because the capture was stopped is no news. */
+  #complain(error: unknown, message: string): void {
+    if (this.#controller.signal.aborted) return;
+    this.#deps.logger.error({ podUID: this.#attempt.podUID, error: String(error) }, message);
   }
 
   #settle(): void {
     this.#settled = true;
     this.#closed = true;
     this.#deps.onSettled(this.#attempt.runUID);
-  }
-
-  #addGap(container: LogContainer, reason: string): void {
-    const last = this.#chunks.findLast((chunk) => chunk.container === container);
-    this.#gaps.push({
-      container,
-      afterSeq: last?.seq ?? -1,
-      ...(last === undefined ? {} : { from: last.t1 }),
-      reason,
-    });
-  }
-
-  async #putIndex(signal: AbortSignal, complete?: boolean): Promise<void> {
-    const index = this.index();
-    const bytes = Buffer.from(JSON.stringify({ ...index, complete: complete ?? index.complete }));
-    await this.#deps.store.put(this.#prefix + logIndexKey(this.#attempt), bytes, {
-      contentType: 'application/json',
-      signal,
-    });
-  }
-
-  /** Does it until the store lets it happen. @throws the signal's reason once the capture is stopped. */
-  async #insist<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { signal } = this.#controller;
-    for (let failures = 0; ; failures += 1) {
-      try {
-        return await work(signal);
-      } catch (error) {
-        if (signal.aborted) throw error;
-        this.#deps.logger.warn(
-          {
-            podUID: this.#attempt.podUID,
-            failures,
-            reason: error instanceof Error ? error.message : 'unknown',
-          },
-          'the results store could not be used for a log',
-        );
-        await sleep(Math.min(10_000, 200 * 2 ** Math.min(failures, 8)), undefined, { signal });
-      }
-    }
   }
 }
 

@@ -15,7 +15,7 @@ import {
 } from '../../workers/contract/manifests.ts';
 import { sha256Of } from './chunk.ts';
 import { type AttemptDocuments, type Document, serializeDocument } from './record.ts';
-import { logHead } from './podcapture.ts';
+import { logHead } from './logindex.ts';
 import { loadStoredLog, parseLogIndex, sortChunks } from './resume.ts';
 import type { AttemptRef, ResultsStore } from './types.ts';
 
