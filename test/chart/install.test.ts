@@ -94,14 +94,13 @@ describe('the operator, as the API server sees it,', () => {
     ['yes', 'get', 'pods', '--subresource=log'],
     ['yes', 'patch', 'pipelineruns.ebbflow.dev', '--subresource=status'],
     ['yes', 'create', 'tokenreviews.authentication.k8s.io'],
-    ['yes', 'update', 'leases.coordination.k8s.io'],
     ['no', 'get', 'secrets'],
     ['no', 'get', 'configmaps'],
     ['no', 'create', 'pods'],
     ['no', 'create', 'pods', '--subresource=exec'],
     ['no', 'delete', 'nodes'],
     ['no', 'create', 'pipelineruns.ebbflow.dev'],
-    ['no', 'update', 'leases.coordination.k8s.io', '--namespace=kube-system'],
+    ['no', 'update', 'leases.coordination.k8s.io'],
   ])('%s: %s %s %s', async (answer, ...question) => {
     const who = `--as=system:serviceaccount:${release}:${release}-ebbflow`;
     const { stdout } = await tryKubectl(['auth', 'can-i', ...question.filter((word) => word), who]);

@@ -34,14 +34,11 @@ test('the operator may do this and nothing else', async () => {
     'authentication.k8s.io/tokenreviews: create',
     'authorization.k8s.io/subjectaccessreviews: create',
   ]);
-  expect(rightsOf(find(await render(), 'Role'))).toEqual([
-    'coordination.k8s.io/leases: get create update patch',
-  ]);
 });
 
 test('no role names Secrets, and none has a wildcard', async () => {
   const roles = (await render()).filter((manifest) => manifest.kind.endsWith('Role'));
-  expect(roles).toHaveLength(4);
+  expect(roles).toHaveLength(3);
   const rights = roles.flatMap(rightsOf).join('\n');
   expect(rights).not.toMatch(/secrets|configmaps|\*/);
 });
@@ -52,7 +49,6 @@ test('the rights go to the service account of the operator, which is the only on
   });
   const subject = [{ kind: 'ServiceAccount', name: 'op', namespace: 'ebbflow-system' }];
   expect(find(manifests, 'ClusterRoleBinding')).toMatchObject({ subjects: subject });
-  expect(find(manifests, 'RoleBinding')).toMatchObject({ subjects: subject });
   expect(find(manifests, 'ServiceAccount').metadata).toMatchObject({
     name: 'op',
     annotations: { role: 'x' },
