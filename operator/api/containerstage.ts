@@ -80,7 +80,5 @@ export const containerStage = z
   .meta(rules(distinctPaths, freePaths))
   .describe('Runs any command of any image with inputs and outputs.');
 
-export type TrainStage = Immutable<z.infer<typeof trainStage>>;
 export type ContainerStage = Immutable<z.infer<typeof containerStage>>;
 export type Input = Immutable<z.infer<typeof input>>;
-export type Output = Immutable<z.infer<typeof output>>;

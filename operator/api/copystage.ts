@@ -5,7 +5,7 @@ import { bucketName, formed } from './common.ts';
 import { oneKeySource, rules, sampleNeedsVerify } from './rules.ts';
 import { location, locationFields } from './stores.ts';
 
-export const renameRule = z.object({
+const renameRule = z.object({
   match: z
     .string()
     .min(1)
@@ -105,4 +105,3 @@ export const copyStage = z
   );
 
 export type CopyStage = Immutable<z.infer<typeof copyStage>>;
-export type RenameRule = Immutable<z.infer<typeof renameRule>>;

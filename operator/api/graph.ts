@@ -31,17 +31,3 @@ function walk(
   done.add(name);
   return undefined;
 }
-
-/** Names of the stages that depend on `name`, directly or through others. */
-export function dependents(stages: readonly Node[], name: string): Set<string> {
-  const found = new Set<string>();
-  const queue = [name];
-  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-    for (const stage of stages) {
-      if (found.has(stage.name) || !stage.dependsOn?.includes(next)) continue;
-      found.add(stage.name);
-      queue.push(stage.name);
-    }
-  }
-  return found;
-}

@@ -69,12 +69,8 @@ export type StageReason = keyof typeof STAGE_REASONS;
 
 /** Reasons of Events that no condition carries. */
 export const EVENT_REASONS = {
-  RunStarted: 'The operator has taken the run on.',
-  StageStarted: 'The first Job of a stage was created.',
   StageRetried: 'A stage is tried again after a failed or disrupted attempt.',
-  StageFinished: 'A stage reached its final state.',
   RunFinished: 'The run reached its final state; its record is stored.',
-  Discrepancy: 'After a stage was final, its Job or pod said otherwise; the record lists it.',
   RecordNotStored: 'The PipelineRun was deleted before its record could be stored.',
 } as const;
 export type EventReason = keyof typeof EVENT_REASONS;

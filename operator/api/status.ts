@@ -16,7 +16,7 @@ export const STAGE_STATES = [
 export type StageState = (typeof STAGE_STATES)[number];
 
 /** States that a stage never leaves. */
-export const TERMINAL_STATES = [
+const TERMINAL_STATES = [
   'Succeeded',
   'Failed',
   'Skipped',

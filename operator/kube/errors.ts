@@ -103,18 +103,6 @@ export function isTooLargeResourceVersion(error: unknown): boolean {
   );
 }
 
-export function isTooManyRequests(error: unknown): boolean {
-  return hasStatus(error, 429, 'TooManyRequests');
-}
-
-export function isForbidden(error: unknown): boolean {
-  return hasStatus(error, 403, 'Forbidden');
-}
-
-export function isUnauthorized(error: unknown): boolean {
-  return hasStatus(error, 401, 'Unauthorized');
-}
-
 /** The object was refused by validation (422). */
 export function isInvalid(error: unknown): boolean {
   return hasStatus(error, 422, 'Invalid');

@@ -9,11 +9,3 @@ export function keyOf(object: DeepReadonly<KubeObject>): Key {
   if (name === undefined) throw new TypeError('an object without metadata.name has no key');
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
-
-/** The two halves of a key. */
-export function splitKey(key: Key): { namespace: string | undefined; name: string } {
-  const slash = key.indexOf('/');
-  return slash === -1
-    ? { namespace: undefined, name: key }
-    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}

@@ -1,6 +1,5 @@
 import type {
   V1Container,
-  V1ContainerStatus,
   V1JobSpec,
   V1JobStatus,
   V1LeaseSpec,
@@ -9,7 +8,6 @@ import type {
   V1ObjectReference,
   V1PodSpec,
   V1PodStatus,
-  V1PodTemplateSpec,
 } from '@kubernetes/client-node';
 
 /**
@@ -92,9 +90,7 @@ export type ObjectReference = Wire<V1ObjectReference>;
 
 export type PodSpec = Wire<V1PodSpec>;
 export type PodStatus = Wire<V1PodStatus>;
-export type PodTemplateSpec = Wire<V1PodTemplateSpec>;
 export type Container = Wire<V1Container>;
-export type ContainerStatus = Wire<V1ContainerStatus>;
 export type JobSpec = Wire<V1JobSpec>;
 export type JobStatus = Wire<V1JobStatus>;
 export type NodeSpec = Wire<V1NodeSpec>;

@@ -13,7 +13,7 @@ import {
 import { boundAt, type PodView, timeOf } from './views.ts';
 
 /** How long after the end of a run its nodes are waited for, in milliseconds. */
-export const MAX_NODE_WAIT_MS = 30 * 60_000;
+const MAX_NODE_WAIT_MS = 30 * 60_000;
 /** How long after the end of a run nodes and pods may still be told: the caches fill side by side. */
 const SETTLE_MS = 5_000;
 /** How long what belongs to no known run is kept: after a restart, nodes and pods are told before the runs. */

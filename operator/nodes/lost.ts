@@ -26,12 +26,6 @@ export function nodeLossTime({ node, pod, nodeLostSeconds, nodesSynced }: NodeLo
   return since === undefined ? undefined : since + nodeLostSeconds * 1000;
 }
 
-/** Whether the pod is lost now. */
-export function isNodeLost(input: NodeLossInput, now: Date): boolean {
-  const at = nodeLossTime(input);
-  return at !== undefined && at <= now.getTime();
-}
-
 /** A Node without the condition has not reported yet; the node controller will say Unknown when it never does. */
 function notReadySince(node: NodeView): number | undefined {
   const ready = findCondition(node.status?.conditions, 'Ready');

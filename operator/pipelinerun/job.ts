@@ -20,7 +20,7 @@ export interface AttemptInput {
 }
 
 /** Labels of everything that belongs to one attempt. */
-export function attemptLabels(
+function attemptLabels(
   run: DeepReadonly<PipelineRun>,
   stage: string,
   attempt: number,

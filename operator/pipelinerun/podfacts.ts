@@ -42,7 +42,7 @@ export function endedAt(pod: PodView): number | undefined {
 }
 
 /** Seconds of work of one pod so far. */
-export function activeSecondsOf(pod: PodView, now: number): number {
+function activeSecondsOf(pod: PodView, now: number): number {
   const start = startedAt(pod);
   if (start === undefined) return 0;
   return Math.max(0, Math.round(((endedAt(pod) ?? now) - start) / 1000));

@@ -7,7 +7,7 @@ import type { ChunkEntry } from '../../workers/contract/manifests.ts';
 
 /** Most raw bytes of a chunk that we cut; readers take up to {@link MAX_CHUNK_BYTES}. */
 export const CUT_BYTES = 1024 * 1024;
-export const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
+const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);

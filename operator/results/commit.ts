@@ -43,11 +43,7 @@ export function parseRecord(key: string, bytes: Buffer): RunRecord {
 }
 
 /** Says in one small object that a record exists: what a fresh index looks for. */
-export async function writeMarker(
-  store: ResultsStore,
-  record: RunRecord,
-  signal: AbortSignal,
-): Promise<void> {
+async function writeMarker(store: ResultsStore, record: RunRecord, signal: AbortSignal): Promise<void> {
   const { cluster, run, outcome } = record;
   const key = runPrefix({ cluster, namespace: run.namespace, runUID: run.uid }) + RUN_RECORD;
   const bytes = serializeDocument({ key });

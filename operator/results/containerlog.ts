@@ -10,7 +10,7 @@ import type { RecentFrames, Replay } from './recent.ts';
 import { MASK, Redactor, type SecretPattern } from './redact.ts';
 
 /** Longest time that a byte waits before it is sent, in milliseconds. */
-export const CUT_AFTER_MS = 3000;
+const CUT_AFTER_MS = 3000;
 
 export interface ContainerLogOptions {
   container: LogContainer;

@@ -2,7 +2,7 @@
 import { canonicalTime, MAX_FRAME_BYTES } from '../../workers/contract/logframes.ts';
 
 /** Longest part of a line that is looked at as a whole. */
-export const PIECE_BYTES = 16 * MAX_FRAME_BYTES;
+const PIECE_BYTES = 16 * MAX_FRAME_BYTES;
 
 /** The longest prefix that may be a time: nanoseconds and a zone. */
 const MAX_TIME_LENGTH = 36;

@@ -66,7 +66,7 @@ function resolve(
 }
 
 /** `{runUID}`, `{run}`, `{stage}` and `{index}` in an output's prefix; any other brace is literal. */
-export function fillPrefix(prefix: string, names: RunNames & { stage: string; index: number }): string {
+function fillPrefix(prefix: string, names: RunNames & { stage: string; index: number }): string {
   const values: Record<string, string> = {
     runUID: names.runUID,
     run: names.run,

@@ -20,7 +20,7 @@ const MAX_DEPTH = 6;
 const MAX_TEXT = 8_192;
 
 /** Text without what looks like a token, a key, a password in a URL or a presigned URL's signature; cut at 8,192 characters. */
-export function redactText(text: string): string {
+function redactText(text: string): string {
   let clean = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
   for (const [pattern, replacement] of SECRET_TEXT) clean = clean.replace(pattern, replacement);
   return clean;

@@ -86,7 +86,7 @@ function readBearer(authorization: string | undefined): string {
 }
 
 /** What the answer says about the pod. Everything that is not exactly as it must be is a refusal. */
-export function readSubject(status: TokenReviewStatus): TokenSubject {
+function readSubject(status: TokenReviewStatus): TokenSubject {
   if (status.authenticated !== true || status.audiences?.includes(TOKEN_AUDIENCE) !== true)
     throw new WorkerApiError('Unauthenticated');
   const namespace = USERNAME.exec(status.user?.username ?? '')?.[1];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { dependents, findCycle, type Node } from '../../operator/api/graph.ts';
+import { findCycle, type Node } from '../../operator/api/graph.ts';
 
 const stages = (edges: Record<string, string[]>): Node[] =>
   Object.entries(edges).map(([name, dependsOn]) => ({ name, dependsOn }));
@@ -15,14 +15,4 @@ test.each([
   ['a circle that only a later stage shows', { a: [], b: ['a', 'c'], c: ['b'] }, ['b', 'c', 'b']],
 ])('findCycle: %s', (_, edges, cycle) => {
   expect(findCycle(stages(edges))).toEqual(cycle);
-});
-
-test('dependents are found through others, each once', () => {
-  const graph = stages({ a: [], b: ['a'], c: ['a'], d: ['b', 'c'], e: [] });
-  expect([...dependents(graph, 'a')].toSorted()).toEqual(['b', 'c', 'd']);
-  expect([...dependents(graph, 'd')]).toEqual([]);
-});
-
-test('dependents ends on a circle', () => {
-  expect([...dependents(stages({ a: ['b'], b: ['a'] }), 'a')].toSorted()).toEqual(['a', 'b']);
 });

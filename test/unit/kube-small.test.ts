@@ -16,7 +16,7 @@ import {
   KubeError,
 } from '../../operator/kube/errors.ts';
 import { cutToBytes, EventRecorder } from '../../operator/kube/events.ts';
-import { keyOf, splitKey } from '../../operator/kube/key.ts';
+import { keyOf } from '../../operator/kube/key.ts';
 import {
   apiVersionOf,
   eventsV1,
@@ -79,12 +79,10 @@ describe('paths and keys', () => {
     expect(resourceName(jobs)).toBe('jobs.batch');
   });
 
-  it('join and split', () => {
+  it('name the namespace of what has one', () => {
     expect(keyOf({ metadata: { namespace: 'a', name: 'x' } })).toBe('a/x');
     expect(keyOf({ metadata: { name: 'n' } })).toBe('n');
     expect(() => keyOf({ metadata: {} })).toThrow(TypeError);
-    expect(splitKey('a/x')).toEqual({ namespace: 'a', name: 'x' });
-    expect(splitKey('n')).toEqual({ namespace: undefined, name: 'n' });
   });
 });
 

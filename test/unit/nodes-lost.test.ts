@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isNodeLost, nodeLossTime } from '../../operator/nodes/lost.ts';
+import { type NodeLossInput, nodeLossTime } from '../../operator/nodes/lost.ts';
 
 const at = (second: number): string => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 const now = (second: number): Date => new Date(at(second));
@@ -11,6 +11,8 @@ const pod = (phase = 'Running', bound = 0) => ({
 const node = (ready: string, since: number) => ({
   status: { conditions: [{ type: 'Ready', status: ready, lastTransitionTime: at(since) }] },
 });
+const isNodeLost = (input: NodeLossInput, time: Date): boolean =>
+  (nodeLossTime(input) ?? Infinity) <= time.getTime();
 const rest = { nodeLostSeconds: 60, nodesSynced: true };
 
 describe('a lost node', () => {

@@ -1,5 +1,5 @@
 /** Refusals of the results API, once each. */
-export const RESULTS_REFUSALS = {
+const RESULTS_REFUSALS = {
   BadRequest: { status: 400, message: 'The request is not what this route takes.' },
   ForeignHost: { status: 403, message: 'This server is for loopback addresses only.' },
   NotFound: { status: 404, message: 'There is no such run.' },

@@ -29,7 +29,7 @@ function summaryOf(row: RunRow): RunSummary {
   };
 }
 
-export function liveRunOf({ metadata, spec, status }: DeepReadonly<PipelineRun>): LiveRun {
+function liveRunOf({ metadata, spec, status }: DeepReadonly<PipelineRun>): LiveRun {
   const condition = status?.conditions?.find(({ type }) => type === 'Succeeded');
   return {
     uid: metadata.uid,
@@ -55,7 +55,7 @@ export function liveRunOf({ metadata, spec, status }: DeepReadonly<PipelineRun>)
   };
 }
 
-export function readCursor(text: string): RunCursor {
+function readCursor(text: string): RunCursor {
   const [startedAt, uid, ...rest] = Buffer.from(text, 'base64url').toString('utf8').split(' ');
   if (startedAt === undefined || uid === undefined || rest.length > 0)
     throw new ResultsApiError('BadRequest', { detail: 'after: not from an earlier answer' });

@@ -73,7 +73,7 @@ export interface RecordRows {
 }
 
 /** Times of one width, so that they sort as text. */
-export function sortableTime(time: string): string {
+function sortableTime(time: string): string {
   return new Date(time).toISOString();
 }
 
