@@ -5,6 +5,7 @@ import { formatMicroTime } from './conditions.ts';
 import { isAlreadyExists } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { eventsV1 } from './resource.ts';
+import { cutToBytes } from './text.ts';
 import type { EventV1, ObjectReference } from './types.ts';
 
 /** Something that happened to an object, for its user: a result, not an intent. */
@@ -117,13 +118,4 @@ export class EventRecorder {
     this.#recent.set(kind, now);
     return false;
   }
-}
-
-/** The longest beginning of `text` that fits into `limit` bytes of UTF-8, never ending inside a character. */
-export function cutToBytes(text: string, limit: number): string {
-  if (Buffer.byteLength(text) <= limit) return text;
-  let end = limit;
-  const bytes = Buffer.from(text);
-  while (end > 0 && ((bytes[end] ?? 0) & 0b1100_0000) === 0b1000_0000) end -= 1;
-  return bytes.subarray(0, end).toString('utf8');
 }

@@ -1,4 +1,5 @@
 import { MAX_MESSAGE_BYTES } from '../api/status.ts';
+import { cutToBytes } from '../kube/text.ts';
 import { type EventView, timeOf } from './views.ts';
 
 const ELLIPSIS = '…';
@@ -7,14 +8,7 @@ const ELLIPSIS = '…';
 export function cutText(text: string, maxBytes: number = MAX_MESSAGE_BYTES): string {
   const line = text.replace(/\s+/g, ' ').trim();
   if (Buffer.byteLength(line) <= maxBytes) return line;
-  let cut = '';
-  let bytes = Buffer.byteLength(ELLIPSIS);
-  for (const character of line) {
-    bytes += Buffer.byteLength(character);
-    if (bytes > maxBytes) break;
-    cut += character;
-  }
-  return `${cut.trimEnd()}${ELLIPSIS}`;
+  return `${cutToBytes(line, maxBytes - Buffer.byteLength(ELLIPSIS)).trimEnd()}${ELLIPSIS}`;
 }
 
 /** Texts of different speakers in one line: a short one leaves its room to the long ones. */

@@ -1,14 +1,14 @@
 /** Sentences for status: bounded in bytes, cut at a character. Pure. */
 import { MAX_MESSAGE_BYTES } from '../api/status.ts';
+import { cutToBytes } from '../kube/text.ts';
+
+const ELLIPSIS_BYTES = Buffer.byteLength('…');
 
 /** The text within the longest message that status takes. Control characters become spaces: words of others are hostile. */
 export function clip(text: string, bytes = MAX_MESSAGE_BYTES): string {
   const clean = text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
   if (Buffer.byteLength(clean) <= bytes) return clean;
-  const cut = Buffer.from(clean)
-    .subarray(0, bytes - 3)
-    .toString('utf8');
-  return `${cut.replace(/\uFFFD+$/, '')}…`;
+  return `${cutToBytes(clean, bytes - ELLIPSIS_BYTES)}…`;
 }
 
 /** Longest status, in bytes of JSON. */

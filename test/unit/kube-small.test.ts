@@ -15,7 +15,8 @@ import {
   KubeConnectionError,
   KubeError,
 } from '../../operator/kube/errors.ts';
-import { cutToBytes, EventRecorder } from '../../operator/kube/events.ts';
+import { EventRecorder } from '../../operator/kube/events.ts';
+import { cutToBytes } from '../../operator/kube/text.ts';
 import { keyOf } from '../../operator/kube/key.ts';
 import {
   apiVersionOf,
