@@ -1,4 +1,5 @@
 import { WorkerApiError } from '../api/errors.ts';
+import { attemptHead } from '../contract/attempthead.ts';
 import type { WorkerEnvironment } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
 import type { CopyResult, WorkerManifest } from '../contract/manifests.ts';
@@ -60,14 +61,7 @@ export function makeManifest(env: WorkerEnvironment, ending: Ending, startTime: 
   const { exitCode, reason, message, result } = ending;
   return {
     kind: 'worker',
-    version: 1,
-    run: { uid: env.runUID, name: env.run, namespace: env.namespace },
-    stage: env.stage,
-    index: env.index,
-    attempt: env.attempt,
-    podUID: env.podUID,
-    podName: env.podName,
-    nodeName: env.nodeName,
+    ...attemptHead(env),
     startTime: startTime.toISOString(),
     endTime: new Date().toISOString(),
     exit: { code: exitCode, started: true },

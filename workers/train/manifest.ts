@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StageReason } from '../../operator/api/reasons.ts';
+import { attemptHead } from '../contract/attempthead.ts';
 import type { WorkerEnvironment } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
 import { outputsKey } from '../contract/keys.ts';
@@ -51,14 +52,7 @@ export function makeManifest(
   const { reason, message } = ending;
   return {
     kind: 'worker',
-    version: 1,
-    run: { uid: env.runUID, name: env.run, namespace: env.namespace },
-    stage: env.stage,
-    index: env.index,
-    attempt: env.attempt,
-    podUID: env.podUID,
-    podName: env.podName,
-    nodeName: env.nodeName,
+    ...attemptHead(env),
     startTime: begun ?? agent.startTime.toISOString(),
     endTime: record?.endTime ?? agent.endTime.toISOString(),
     exit: exitOf(end),
