@@ -1,3 +1,4 @@
+/** The growing wait between failures in a row of something that runs for ever, with jitter. */
 import type { Clock } from './clock.ts';
 
 /** How long to wait after failures in a row, in milliseconds. */

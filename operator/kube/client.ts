@@ -1,3 +1,4 @@
+/** What the operator asks of an API server: the interface that the HTTP client and the fakes of the tests share. */
 import type { Resource } from './resource.ts';
 import type { KubeList, KubeObject, TokenReviewStatus, WatchEvent } from './types.ts';
 

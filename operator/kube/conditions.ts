@@ -1,3 +1,4 @@
+/** The conditions of a status, and times in the forms that the API server takes. Pure. */
 import type { Condition, DeepReadonly } from './types.ts';
 
 type Conditions = readonly DeepReadonly<Condition>[] | undefined;

@@ -1,3 +1,4 @@
+/** The consistency gate: a key is not reconciled from a cache that is older than our own last write for it. */
 import { type Clock, systemClock } from './clock.ts';
 import type { Key } from './key.ts';
 import { compareResourceVersions } from './resource-version.ts';

@@ -1,3 +1,4 @@
+/** A controller: workers that take keys from a queue, reconcile them, and put back what is to be tried again. */
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from './clock.ts';
 import type { ConsistencyGate } from './consistency.ts';

@@ -1,3 +1,4 @@
+/** The time limit of one call, together with the signal of its caller. */
 import type { Clock } from './clock.ts';
 import { KubeTimeoutError } from './errors.ts';
 

@@ -1,3 +1,4 @@
+/** Events for users, recorded in the background: bounded, each once in a while, and never in the way of a reconcile. */
 import { randomUUID } from 'node:crypto';
 import type { KubeClient } from './client.ts';
 import { type Clock, systemClock } from './clock.ts';

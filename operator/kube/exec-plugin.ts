@@ -1,3 +1,4 @@
+/** Credentials from the exec plugin that a kubeconfig names. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Clock } from './clock.ts';

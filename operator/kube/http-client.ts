@@ -1,3 +1,4 @@
+/** The client of the API server over HTTP: every call has a deadline, bounded retries, and the signal of its caller. */
 import type {
   ApplyOptions,
   CallOptions,

@@ -1,3 +1,4 @@
+/** Keys of objects: what queues and stores know them by. Pure. */
 import type { DeepReadonly, KubeObject } from './types.ts';
 
 /** `namespace/name`, or only the name of a cluster-scoped object: what queues and stores are keyed by. */

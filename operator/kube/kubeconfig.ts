@@ -1,3 +1,4 @@
+/** Where the API server is and who we are there, from a kubeconfig or from the pod we run in. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Clock, systemClock } from './clock.ts';

@@ -1,3 +1,4 @@
+/** Leader election on a Lease, for controllers of which one at a time should work. */
 import type { KubeClient } from './client.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
 import { formatMicroTime } from './conditions.ts';

@@ -1,3 +1,4 @@
+/** The reflector: keeps a store equal to a collection of the API server, by list and watch. */
 import { Backoff, type BackoffPolicy, reflectorBackoff } from './backoff.ts';
 import type { KubeClient } from './client.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';

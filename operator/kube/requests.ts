@@ -1,3 +1,4 @@
+/** API calls as HTTP requests: method, path, query and body. Pure. */
 import type {
   ApplyOptions,
   DeleteOptions,

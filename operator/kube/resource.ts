@@ -1,3 +1,4 @@
+/** The resource types that the operator works with, as the API server addresses them. */
 import type { EventV1, Job, KubeEvent, KubeObject, Lease, Node, Pod, TokenReview } from './types.ts';
 
 declare const objectType: unique symbol;

@@ -1,3 +1,4 @@
+/** Which failed calls are sent again, and when. Pure. */
 import { isTooLargeResourceVersion, isTransient, KubeConnectionError, KubeError } from './errors.ts';
 
 /** How calls are sent again. */

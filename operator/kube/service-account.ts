@@ -1,3 +1,4 @@
+/** Access from inside a pod: the mounted service account, whose token is rotated. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from './clock.ts';

@@ -1,3 +1,4 @@
+/** Answers of the API server that are no success, as errors. Pure. */
 import { KubeError, type StatusDetails } from './errors.ts';
 
 /** Makes a KubeError of an answer that was no success: of its Status, if the body is one, else of the bare code. */

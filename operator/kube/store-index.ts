@@ -1,3 +1,4 @@
+/** An index of a store: objects by a value that is computed from them. */
 import { keyOf, type Key } from './key.ts';
 import type { DeepReadonly, KubeObject } from './types.ts';
 

@@ -1,3 +1,4 @@
+/** The store: the cached objects of one resource type, their indexes, and who is told about changes. */
 import { type Key, keyOf } from './key.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { type KubeMetrics, noMetrics } from './metrics.ts';

@@ -1,3 +1,4 @@
+/** HTTP connections to one API server. */
 import { Pool, type Dispatcher } from 'undici';
 import type { Clock } from './clock.ts';
 import type { Deadline } from './deadline.ts';

@@ -1,3 +1,4 @@
+/** The Kubernetes objects that we read and write, as they are on the wire. */
 import type {
   V1Container,
   V1JobSpec,

@@ -1,3 +1,4 @@
+/** The stream of a watch, line by line. */
 import { KubeConnectionError } from './errors.ts';
 import { statusToError } from './status-error.ts';
 import type { KubeObject, WatchEvent } from './types.ts';

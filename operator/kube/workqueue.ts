@@ -1,3 +1,4 @@
+/** The work queue: keys that wait for a worker, at once, after a while, or after failures. */
 import { type Clock, systemClock } from './clock.ts';
 import type { Key } from './key.ts';
 import { type KubeMetrics, noMetrics } from './metrics.ts';

@@ -1,3 +1,4 @@
+/** Which pods of ours were given which node, and when. */
 import type { LedgerNode } from './record.ts';
 
 /** A pod of ours that was given a node. Times are milliseconds since 1970. */

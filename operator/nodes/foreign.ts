@@ -1,3 +1,4 @@
+/** Whether a node was there for pods of others before it had any of ours. Pure. */
 import { LABEL } from '../api/names.ts';
 import type { OwnerReference } from '../kube/types.ts';
 import { boundAt, type PodView } from './views.ts';

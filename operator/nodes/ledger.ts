@@ -1,3 +1,4 @@
+/** The ledger of nodes: which ones came up for a run, and how long they stood. */
 import { LABEL } from '../api/names.ts';
 import type { Clock } from '../kube/clock.ts';
 import { Claims } from './claims.ts';

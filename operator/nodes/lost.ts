@@ -1,3 +1,4 @@
+/** When a pod counts as lost with its node. Pure. */
 import { boundAt, findCondition, type NodeView, type PodView, timeOf } from './views.ts';
 
 export interface NodeLossInput {

@@ -1,3 +1,4 @@
+/** What the ledger keeps of a Node object. Pure. */
 import { type LedgerNode } from './record.ts';
 import { timeOf } from './views.ts';
 

@@ -1,3 +1,4 @@
+/** Why a pod has no node, in the words of the scheduler, the autoscaler and admission. Pure. */
 import type { StageReason } from '../api/reasons.ts';
 import { type ConditionView, type EventView, findCondition } from './views.ts';
 import { cutText, eventTime, joinWords, newest, speaker } from './words.ts';

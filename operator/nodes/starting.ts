@@ -1,3 +1,4 @@
+/** Why a pod that has a node has not started its main container. Pure. */
 import type { Explanation } from './pending.ts';
 import type { ContainerStatusView, EventView, PodView } from './views.ts';
 import { cutText, newest } from './words.ts';

@@ -1,3 +1,4 @@
+/** Watches the Events of pods and Jobs that wait, for as long as they wait. */
 import type { KubeClient } from '../kube/client.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';

@@ -1,3 +1,4 @@
+/** The words of others in one bounded line, and which of their Events is the newest. Pure. */
 import { MAX_MESSAGE_BYTES } from '../api/status.ts';
 import { cutToBytes } from '../kube/text.ts';
 import { type EventView, timeOf } from './views.ts';

@@ -1,3 +1,4 @@
+/** PipelineRuns and namespaces as resource types of the controller library. */
 import { GROUP, KIND, PLURAL, VERSION } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { Resource } from '../kube/resource.ts';

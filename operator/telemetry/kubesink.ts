@@ -1,3 +1,4 @@
+/** The metrics of the controller library. */
 import type { KubeMetrics } from '../kube/metrics.ts';
 import type { Instruments } from './metrics.ts';
 import { WorkInHand } from './workinhand.ts';

@@ -1,3 +1,4 @@
+/** The log of the operator: lines of JSON with constant sentences; what looks like a secret is masked. */
 import { pino, stdTimeFunctions, type DestinationStream, type Logger as Pino } from 'pino';
 import type { LogFields, Logger } from '../kube/logger.ts';
 import { redactFields } from './redact.ts';

@@ -1,3 +1,4 @@
+/** All metrics of the operator in one registry. */
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { KubeMetrics } from '../kube/metrics.ts';
 import { createKubeSink } from './kubesink.ts';

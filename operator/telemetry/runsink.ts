@@ -1,3 +1,4 @@
+/** The metrics of runs. */
 import type { RunLabelGuard, RunLabels } from './labels.ts';
 import type { Instruments } from './metrics.ts';
 

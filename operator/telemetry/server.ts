@@ -1,3 +1,4 @@
+/** The listener for metrics and probes. */
 import { fastify, type FastifyInstance } from 'fastify';
 import type { Logger } from '../kube/logger.ts';
 
