@@ -112,7 +112,8 @@ describe.concurrent('a pool that is empty', { timeout: 240_000 }, () => {
   it('resolves Services in pods, and reaches the store and the API server from them', async () => {
     const script = [
       'set -e',
-      'getent hosts kubernetes.default.svc.cluster.local',
+      // A node takes pods a moment before its kube-proxy has written the first rules, here as everywhere.
+      'until getent hosts kubernetes.default.svc.cluster.local; do sleep 0.2; done',
       'exec 3<>/dev/tcp/kubernetes.default/443 && echo api',
       `exec 4<>/dev/tcp/${new URL(cluster.s3.endpoint).host.replace(':', '/')} && echo store`,
     ].join('; ');

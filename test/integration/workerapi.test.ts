@@ -128,6 +128,8 @@ beforeAll(async () => {
       ],
     },
     spec: {
+      // Nobody else's: the Job controller would let go of pods that it has not made itself.
+      managedBy: 'ebbflow.dev/test',
       suspend: true,
       template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'none' }] } },
     },
@@ -205,6 +207,8 @@ test('pods that are not of a Job of ours get nothing, in this namespace or anoth
   const copied = await client.create(jobs, here, {
     metadata: { name: 'imitation', labels: { ...job.metadata.labels } },
     spec: {
+      // Nobody else's: the Job controller would let go of pods that it has not made itself.
+      managedBy: 'ebbflow.dev/test',
       suspend: true,
       template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'none' }] } },
     },
