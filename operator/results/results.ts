@@ -24,7 +24,7 @@ export interface ResultsOptions {
   indexPath: string;
   clock: Clock;
   logger: Logger;
-  /** How long a commit waits for the end of a log: without anything coming (8 s), and in all (600 s). */
+  /** How long a commit waits for the end of a log: without anything coming (30 s: a busy kubelet shows an end late), and in all (600 s). */
   commitBounds?: { idleMs: number; maxMs: number };
   capture?: Pick<CaptureOptions, 'patterns' | 'timing' | 'limits' | 'onChunk'>;
 }
@@ -67,7 +67,7 @@ export class ResultsService implements Results {
 
   async commit(input: CommitInput, signal: AbortSignal): Promise<CommitResult> {
     const { store, cluster, commitBounds } = this.#options;
-    const bounds = commitBounds ?? { idleMs: 8_000, maxMs: 600_000 };
+    const bounds = commitBounds ?? { idleMs: 30_000, maxMs: 600_000 };
     const record = await commitRecord(input, { store, cluster, capture: this.logs, bounds }, signal);
     this.#add(record);
     const { namespace, uid } = input.run.metadata;
