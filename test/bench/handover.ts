@@ -1,5 +1,5 @@
 /**
- * `npm run bench:handover -- --cluster NAME --image REF [--runs 10] [--json FILE]`: two-stage runs one after the other
+ * `npm run bench:handover -- [--runs 10] [--json FILE]` on the bed of the e2e tests: two-stage runs one after the other
  * through one warm node, beside the same two Jobs created by hand, in one run on one bed. What counts is the time from
  * the last instruction of step 1 to the pod of step 2, and the whole beside the whole.
  */
@@ -47,8 +47,8 @@ class PodWatch {
 
   async sample(begun: number): Promise<Sample> {
     const end = Date.now() + 120_000;
-    while (!this.ended.has('two')) {
-      if (Date.now() > end) throw new Error('the second step did not end within two minutes');
+    while (!this.ended.has('one') || !this.ended.has('two')) {
+      if (Date.now() > end) throw new Error('the two steps did not end within two minutes');
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     this.#stop.abort();
