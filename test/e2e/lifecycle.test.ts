@@ -76,7 +76,8 @@ describe('suspend', () => {
       (run) =>
         conditionOf(run, 'Succeeded')?.reason === 'Suspended' && stageOf(run, 'work')?.state === 'Waiting',
     );
-    const end = Date.now() + 60_000;
+    // The grace of a pod is 90 s; an agent that asks for admission in this very moment uses it up.
+    const end = Date.now() + 100_000;
     while ((await bed.pods(uid)).length > 0 && Date.now() < end)
       await new Promise((resolve) => setTimeout(resolve, 200));
     expect(await bed.pods(uid)).toEqual([]);
