@@ -8,7 +8,6 @@ import {
   type LedgerRow,
   type ShardDone,
 } from '../contract/ledger.ts';
-import type { GetGrant } from '../contract/workerapi.ts';
 import { packLines, unpackLines } from './frames.ts';
 import { sha256, type ResultsStore } from './results.ts';
 
@@ -25,15 +24,15 @@ export async function readLedger(
   results: ResultsStore,
   stage: string,
   shard: number,
-  existing: ReadonlyMap<string, GetGrant>,
+  existing: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<RecordedRows> {
   const prefix = `${ledgerPrefix(stage)}${shard}/`;
   const rows = new Map<number, LedgerRow>();
   const segments: Segment[] = [];
-  for (const [key, grant] of existing) {
+  for (const key of existing) {
     if (!key.startsWith(prefix) || key === ledgerDoneKey(stage, shard)) continue;
-    const frame = await results.get(grant, signal);
+    const frame = await results.get(key, signal);
     const lines = await unpackLines(frame);
     for (const line of lines) {
       const row = parseLedgerRow(line);

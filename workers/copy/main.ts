@@ -9,11 +9,12 @@ import { workerManifestKey } from '../contract/keys.ts';
 import { formatTermination } from '../contract/termination.ts';
 import type { RetryPolicy } from '../s3/retry.ts';
 import { endOfError, endOfStage, makeManifest, type Ending } from './ending.ts';
+import { GrantedStore } from './grantedstore.ts';
 import { resolveJob } from './job.ts';
 import { enableLinearExpressions } from './linear.ts';
 import { PlanProblems, PlanRefused } from './problems.ts';
 import { reportProgress } from './progress.ts';
-import { ResultsStore, sha256 } from './results.ts';
+import { sha256, type ResultsStore } from './results.ts';
 import { runStage, type StageSignals } from './stage.ts';
 import { openSides } from './stores.ts';
 import type { Tally } from './tally.ts';
@@ -54,7 +55,7 @@ export async function runCopyWorker(host: CopyHost): Promise<number> {
   const signals = makeSignals(host.terminate);
   const options = host.patience === undefined ? {} : { patience: host.patience };
   const api = openWorkerApi(env);
-  const results = new ResultsStore(api, options);
+  const results = new GrantedStore(api, options);
   let ending: Ending;
   try {
     ending = await work(host, env, { api, results, log }, signals);

@@ -7,7 +7,6 @@ import {
   type PlanRow,
 } from '../contract/copyplan.ts';
 import { planIndexKey, planPrefix, planShardKey } from '../contract/keys.ts';
-import type { GetGrant } from '../contract/workerapi.ts';
 import { packLines, unpackLines } from './frames.ts';
 import type { CopyJob } from './job.ts';
 import type { ProvedPlan } from './plan.ts';
@@ -23,12 +22,12 @@ export class PlanCorrupt extends Error {
 export async function readPlanIndex(
   results: ResultsStore,
   stage: string,
-  existing: ReadonlyMap<string, GetGrant>,
+  existing: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<PlanIndex | undefined> {
-  const grant = existing.get(planIndexKey(stage));
-  if (grant === undefined) return undefined;
-  return planIndex.parse(JSON.parse((await results.get(grant, signal)).toString('utf8')));
+  const key = planIndexKey(stage);
+  if (!existing.has(key)) return undefined;
+  return planIndex.parse(JSON.parse((await results.get(key, signal)).toString('utf8')));
 }
 
 /**
@@ -38,7 +37,7 @@ export async function readPlanIndex(
 export async function writePlan(
   results: ResultsStore,
   stage: string,
-  existing: ReadonlyMap<string, GetGrant>,
+  existing: ReadonlySet<string>,
   plan: { readonly proved: ProvedPlan; readonly job: CopyJob },
   signal: AbortSignal,
 ): Promise<{ readonly index: PlanIndex; readonly ours: boolean }> {
@@ -66,14 +65,13 @@ export async function writePlan(
 export async function readShard(
   results: ResultsStore,
   stage: string,
-  existing: ReadonlyMap<string, GetGrant>,
+  existing: ReadonlySet<string>,
   shard: PlanIndex['shards'][number],
   signal: AbortSignal,
 ): Promise<PlanRow[]> {
   const key = planShardKey(stage, shard.shard);
-  const grant = existing.get(key);
-  if (grant === undefined) throw new PlanCorrupt(`the plan names ${key}, which does not exist`);
-  const frame = await results.get(grant, signal);
+  if (!existing.has(key)) throw new PlanCorrupt(`the plan names ${key}, which does not exist`);
+  const frame = await results.get(key, signal);
   if (sha256(frame) !== shard.sha256) throw new PlanCorrupt(`${key} is not what the plan says`);
   const rows = (await unpackLines(frame)).map(parsePlanRow);
   if (rows.length !== shard.rows)
@@ -81,10 +79,10 @@ export async function readShard(
   return rows;
 }
 
-function firstFreeNumber(stage: string, existing: ReadonlyMap<string, GetGrant>): number {
+function firstFreeNumber(stage: string, existing: ReadonlySet<string>): number {
   const prefix = planPrefix(stage);
   let free = 0;
-  for (const key of existing.keys()) {
+  for (const key of existing) {
     if (!key.startsWith(prefix)) continue;
     const number = Number(/^(\d{1,9})\.zst$/.exec(key.slice(prefix.length))?.[1] ?? -1);
     free = Math.max(free, number + 1);
