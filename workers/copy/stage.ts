@@ -1,10 +1,10 @@
-import type { Logger } from 'pino';
 import type { PlanIndex } from '../contract/copyplan.ts';
 import { ledgerDoneKey } from '../contract/keys.ts';
 import type { LedgerRow } from '../contract/ledger.ts';
 import type { CopyResult } from '../contract/manifests.ts';
 import type { CopyJob } from './job.ts';
 import { LedgerWriter, readLedger, writeShardDone, type RecordedRows } from './ledger.ts';
+import type { CopyLog } from './log.ts';
 import { deleteSources } from './move.ts';
 import { S3Error } from '../s3/errors.ts';
 import { sweepProbes } from '../s3/probe.ts';
@@ -27,9 +27,9 @@ export interface StageWork {
   readonly worker: { readonly stage: string; readonly index: number; readonly podUID: string };
   /** Names throw-away objects of this stage, whichever pod makes them. */
   readonly owner: string;
-  readonly log: Logger;
-  /** Told once the plan is known, and then kept up to date by the work itself. */
-  readonly onTally: (tally: Tally) => void;
+  readonly log: CopyLog;
+  /** Told once the plan is known, with a tally that the work then keeps up to date. `resumed`: an earlier pod made the plan. */
+  readonly onTally: (tally: Tally, index: PlanIndex, resumed: boolean) => void;
   /** Milliseconds between ledger segments, for tests. */
   readonly segmentInterval?: number | undefined;
 }
@@ -78,7 +78,7 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
   log.info({ ...counts, shards: index.shards.length, resumed }, 'plan');
   sayLimits(job, log);
   const tally = new Tally(job, rows);
-  work.onTally(tally);
+  work.onTally(tally, index, resumed);
   await sweep(work, signals.abort);
   if (job.dryRun) return { finished: true, result: tally.result, failures: [] };
   const context = contextOf(work, index);
@@ -93,12 +93,12 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
 }
 
 /** Says once per worker what a user might not expect. */
-function sayLimits({ source, destination }: CopyJob, log: Logger): void {
+function sayLimits({ source, destination }: CopyJob, log: CopyLog): void {
   for (const { prefix } of [source, destination]) {
     if (prefix !== '' && !prefix.endsWith('/'))
       log.warn({ prefix }, 'prefix without a slash at its end; none is added');
   }
-  log.info('ACLs, object locks and website redirects are not carried over');
+  log.info({}, 'ACLs, object locks and website redirects are not carried over');
 }
 
 /** Removes what a killed pod's probe left. Credentials that may not delete are no reason to fail a copy. */
