@@ -259,6 +259,7 @@ function planIndex(): unknown {
     unchanged: 0,
     renamed: 4,
     bytes: 7,
+    workers: 1,
     shards: [{ shard: 0, index: 0, rows: 4, bytes: 7, sha256: someSha }],
   };
 }

@@ -47,11 +47,13 @@ export const planIndex = z.object({
   renamed: count,
   /** Bytes to copy. */
   bytes: count,
+  /** Workers that have shards: indexes 0 to this, without it. At most as many as the stage asks for. */
+  workers: z.int().min(1),
   shards: z.array(
     z.object({
       /** Number in the shard's key. Not always 0, 1, 2: garbage of an earlier try keeps its numbers. */
       shard: count,
-      /** The worker that copies it. */
+      /** The worker that copies it. A worker takes its shards in the order of this list: the longest first. */
       index: count,
       rows: count,
       bytes: count,

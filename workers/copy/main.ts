@@ -103,6 +103,7 @@ async function work(
           sides,
           results,
           worker: { stage: name, index, podUID },
+          workers: env.spec.workers,
           owner: `${env.runUID}-${name}`,
           log,
           onTally,

@@ -2,11 +2,11 @@ import {
   formatPlanRow,
   parsePlanRow,
   planIndex,
-  SHARD_ROWS,
   type PlanIndex,
   type PlanRow,
 } from '../contract/copyplan.ts';
 import { planIndexKey, planPrefix, planShardKey } from '../contract/keys.ts';
+import { dealPieces, PieceCutter, weighRow, type Piece } from './deal.ts';
 import { packLines, unpackLines } from './frames.ts';
 import type { CopyJob } from './job.ts';
 import type { ProvedPlan } from './plan.ts';
@@ -16,6 +16,13 @@ import { sha256, type ResultsStore } from './results.ts';
 export class PlanCorrupt extends Error {
   override readonly name = 'PlanCorrupt';
   readonly code = 'PlanCorrupt';
+}
+
+/** A plan to be written, for at most so many workers. */
+export interface StoredPlan {
+  readonly proved: ProvedPlan;
+  readonly job: CopyJob;
+  readonly workers: number;
 }
 
 /** The plan that an earlier pod of this stage finished writing, if there is one. */
@@ -38,22 +45,23 @@ export async function writePlan(
   results: ResultsStore,
   stage: string,
   existing: ReadonlySet<string>,
-  plan: { readonly proved: ProvedPlan; readonly job: CopyJob },
+  plan: StoredPlan,
   signal: AbortSignal,
 ): Promise<{ readonly index: PlanIndex; readonly ours: boolean }> {
   const { rows } = plan.proved;
+  const deal = dealPieces(cutRows(rows, plan), plan.workers);
   const shards: PlanIndex['shards'] = [];
   let number = firstFreeNumber(stage, existing);
-  for (let from = 0; from < rows.length; from += SHARD_ROWS) {
-    const part = rows.slice(from, from + SHARD_ROWS);
+  for (const { index, pieces } of deal.shards) {
+    const part = pieces.flatMap((piece) => rows.slice(piece.first, piece.first + piece.rows));
     const frame = await packLines(part.map(formatPlanRow));
     // `Exists` is either our own lost reply or another pod that plans as well: in both cases a new number is right.
     while ((await results.put(planShardKey(stage, number), frame, signal)) === 'Exists') number += 1;
     const bytes = sumToCopy(part);
-    shards.push({ shard: number, index: 0, rows: part.length, bytes, sha256: sha256(frame) });
+    shards.push({ shard: number, index, rows: part.length, bytes, sha256: sha256(frame) });
     number += 1;
   }
-  const index = makeIndex(plan, shards);
+  const index = makeIndex(plan, deal.workers, shards);
   const body = Buffer.from(JSON.stringify(index));
   if ((await results.put(planIndexKey(stage), body, signal)) === 'Stored') return { index, ours: true };
   const winner = await readPlanIndex(results, stage, await results.list(stage, signal), signal);
@@ -94,10 +102,17 @@ function sumToCopy(rows: readonly PlanRow[]): number {
   return rows.reduce((sum, row) => sum + (row.action === 'Copy' ? row.size : 0), 0);
 }
 
-function makeIndex(
-  { proved, job }: { readonly proved: ProvedPlan; readonly job: CopyJob },
-  shards: PlanIndex['shards'],
-): PlanIndex {
+function cutRows(rows: readonly PlanRow[], { job, workers }: StoredPlan): readonly Piece[] {
+  const weights = rows.map((row) => weighRow(row, job.mode));
+  const cutter = new PieceCutter(
+    weights.reduce((sum, weight) => sum + weight, 0),
+    workers,
+  );
+  for (const weight of weights) cutter.add(weight);
+  return cutter.finish();
+}
+
+function makeIndex({ proved, job }: StoredPlan, workers: number, shards: PlanIndex['shards']): PlanIndex {
   const { rows, listed, unmatched, renamed, keyEquivalence, guards } = proved;
   const { sourcePinned, createOnly, deleteIfMatch } = guards;
   const having = (action: PlanRow['action']): number => rows.filter((row) => row.action === action).length;
@@ -117,6 +132,7 @@ function makeIndex(
     unchanged: having('Unchanged'),
     renamed,
     bytes: sumToCopy(rows),
+    workers,
     shards,
   };
 }

@@ -25,6 +25,8 @@ export interface StageWork {
   readonly sides: Sides;
   readonly results: ResultsStore;
   readonly worker: { readonly stage: string; readonly index: number; readonly podUID: string };
+  /** Workers that the stage may have at most. */
+  readonly workers: number;
   /** Names throw-away objects of this stage, whichever pod makes them. */
   readonly owner: string;
   readonly log: CopyLog;
@@ -68,7 +70,13 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
     const planning = AbortSignal.any([signals.stop, signals.abort]);
     const { sides, problems, owner } = work;
     const proved = await makePlan({ job, sides, problems, owner }, planning);
-    const written = await writePlan(results, worker.stage, existing, { proved, job }, signals.last);
+    const written = await writePlan(
+      results,
+      worker.stage,
+      existing,
+      { proved, job, workers: work.workers },
+      signals.last,
+    );
     index = written.index;
     resumed = !written.ours;
     existing = await results.list(worker.stage, signals.last);
