@@ -96,9 +96,9 @@ export async function startGrants(
   return { url: await listen(server), prefix, progress, reports, stop: () => stopServer(server) };
 }
 
-/** Listens on a free loopback port and returns the URL. */
-export async function listen(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+/** Listens on loopback, on a free port unless one is given, and returns the URL. */
+export async function listen(server: Server, port = 0): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   return `http://127.0.0.1:${address.port}`;
