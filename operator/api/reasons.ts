@@ -49,6 +49,7 @@ export const STAGE_REASONS = {
   DeadlineExceeded: 'The stage ran longer than activeDeadlineSeconds.',
   NodeLost: 'The node of the worker died or was removed.',
   Preempted: 'The worker was preempted or evicted.',
+  JobDeleted: 'Somebody deleted the Job of the stage while it ran.',
   ImagePullFailed: 'An image could not be pulled within startTimeoutSeconds.',
   ContainerConfigError:
     'A container could not be created, for example because a Secret or ConfigMap is missing.',

@@ -51,7 +51,9 @@ export const stageStatus = z.object({
   message: message.optional(),
   attempt: count.optional().describe('Attempt that is running or ran last, counted from 1.'),
   failures: count.optional().describe('Attempts that failed by themselves.'),
-  disruptions: count.optional().describe('Attempts lost to preemption, eviction or a dead node.'),
+  disruptions: count
+    .optional()
+    .describe('Attempts lost to preemption, eviction, a dead node or the deletion of their Job.'),
   activeSeconds: count.optional().describe('Seconds of running in attempts that have ended.'),
   admitted: z
     .string()

@@ -6,18 +6,12 @@ import { LABEL } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import { jobs, pods } from '../kube/resource.ts';
 import type { KubeObject } from '../kube/types.ts';
-import { createJob, patchSuspend, StageRefused } from './applyjob.ts';
+import { confirmJobGone, createJob, patchSuspend, StageRefused } from './applyjob.ts';
 import { releasePod } from './applypod.ts';
-import { type ApplyDeps, deleteObject } from './effects.ts';
+import { type ApplyDeps, deleteObject, StillThere } from './effects.ts';
 import { addFinalizer, removeFinalizer } from './finalize.ts';
 import { pipelineRuns } from './resource.ts';
 import type { Action, Observed } from './types.ts';
-
-/** Something of the run still exists; the reconcile is to come back. */
-export class StillThere extends Error {
-  override readonly name = 'StillThere';
-  readonly code = 'STILL_THERE';
-}
 
 export interface Applied {
   /** Of the run, when an action changed the run itself. */
@@ -65,6 +59,9 @@ async function applyAction(
       return undefined;
     case 'CreateJob':
       await createJob(action, run, deps, signal);
+      return undefined;
+    case 'ConfirmJobGone':
+      await confirmJobGone(action, run, deps, signal);
       return undefined;
     case 'SuspendJob':
       await patchSuspend(action, true, run, deps, signal);

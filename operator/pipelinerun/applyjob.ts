@@ -1,8 +1,9 @@
-/** The Job of a stage: created, suspended, resumed. */
+/** The Job of a stage: created, suspended, resumed, and known to be gone. */
+import { jobName } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import { isAlreadyExists, isInvalid, isNotFound, KubeError } from '../kube/errors.ts';
 import { jobs } from '../kube/resource.ts';
-import type { ApplyDeps } from './effects.ts';
+import { type ApplyDeps, StillThere } from './effects.ts';
 import { buildJob } from './job.ts';
 import type { Action } from './types.ts';
 
@@ -20,7 +21,10 @@ export class StageRefused extends Error {
   }
 }
 
-/** @throws StageRefused when the cluster will not take the Job; one of the same attempt that is there already is the one. */
+/**
+ * One of the same attempt that is there already is the one.
+ * @throws StageRefused when the cluster will not take the Job; StillThere when that one is being deleted.
+ */
 export async function createJob(
   { stage: name, attempt, activeSeconds }: Extract<Action, { type: 'CreateJob' }>,
   run: PipelineRun,
@@ -30,13 +34,13 @@ export async function createJob(
   const stage = run.spec.stages.find((candidate) => candidate.name === name);
   if (!stage) throw new TypeError(`the plan names stage ${name}, which the run does not have`);
   const job = buildJob({ run, stage, attempt, activeSeconds }, settings);
-  const jobName = job.metadata.name ?? '';
+  const theName = job.metadata.name ?? '';
   try {
     const created = await client.create(jobs, run.metadata.namespace, job, { signal });
     wrote(jobs, created.metadata.resourceVersion);
   } catch (error) {
     if (isAlreadyExists(error)) {
-      const existing = await client.get(jobs, run.metadata.namespace, jobName, { signal });
+      const existing = await client.get(jobs, run.metadata.namespace, theName, { signal });
       const ours = existing.metadata.ownerReferences?.some(
         (owner) => owner.controller === true && owner.uid === run.metadata.uid,
       );
@@ -44,8 +48,10 @@ export async function createJob(
         throw new StageRefused(
           name,
           'JobNameConflict',
-          `Job ${jobName} exists and belongs to something else: delete or rename it`,
+          `Job ${theName} exists and belongs to something else: delete or rename it`,
         );
+      if (existing.metadata.deletionTimestamp !== undefined)
+        throw new StillThere(`Job ${theName} is being deleted`);
       wrote(jobs, existing.metadata.resourceVersion);
       return;
     }
@@ -54,6 +60,26 @@ export async function createJob(
     if (error instanceof KubeError && REFUSED.has(error.status))
       throw new StageRefused(name, 'PodCreationRefused', error.message);
     throw error;
+  }
+}
+
+/**
+ * A cache that has no such Job may be older than the Job.
+ * @throws StillThere when the Job exists and nobody has deleted it.
+ */
+export async function confirmJobGone(
+  { stage, attempt }: Extract<Action, { type: 'ConfirmJobGone' }>,
+  run: PipelineRun,
+  { client }: ApplyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = jobName(run.metadata, stage, attempt);
+  try {
+    const { metadata } = await client.get(jobs, run.metadata.namespace, name, { signal });
+    const ours = metadata.ownerReferences?.some((owner) => owner.uid === run.metadata.uid) === true;
+    if (ours && metadata.deletionTimestamp === undefined) throw new StillThere(`Job ${name} still exists`);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 /** What a stage has done that its status does not say: the operator ended between the Job and the status write. Pure. */
 import { isTerminal, type StageStatus } from '../api/status.ts';
 import { formatTime } from '../kube/conditions.ts';
+import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
 import { attemptOf, type Children, podsOf } from './children.ts';
 import { attemptFailure } from './failure.ts';
 import { activeSecondsSince } from './podfacts.ts';
@@ -17,21 +18,32 @@ export function catchUp(
   const attempt = attemptOf(job);
   const known: StageStatus = {
     ...prior,
-    attempt: prior.attempt ?? attempt,
     logs: 'PodsLog',
     startTime: prior.startTime ?? job.metadata.creationTimestamp ?? formatTime(now),
   };
-  const before = jobs.at(-2);
-  if (!before || attempt <= (known.attempt ?? attempt)) return known;
-  const its = podsOf(before, pods);
-  const failure = attemptFailure(before, its, prior);
+  const first = prior.attempt ?? Math.min(...jobs.map(attemptOf));
+  if (!(attempt > first)) return { ...known, attempt: first };
   const { admitted: _released, ...rest } = known;
+  const over = jobs.filter((candidate) => attemptOf(candidate) >= first && attemptOf(candidate) < attempt);
+  const counted = over.reduce<StageStatus>((so, one) => account(so, one, podsOf(one, pods), now), rest);
+  // An attempt that has a successor and no Job: somebody deleted it.
+  const deleted = attempt - first - over.length;
+  return { ...counted, attempt, disruptions: (counted.disruptions ?? 0) + deleted };
+}
+
+/** One attempt that is over and has a successor. */
+function account(
+  stage: StageStatus,
+  job: DeepReadonly<Job>,
+  pods: readonly DeepReadonly<Pod>[],
+  now: Date,
+): StageStatus {
+  const { disruption } = attemptFailure(job, pods, stage);
   return {
-    ...rest,
-    attempt,
-    failures: (prior.failures ?? 0) + (failure.disruption ? 0 : 1),
-    disruptions: (prior.disruptions ?? 0) + (failure.disruption ? 1 : 0),
-    activeSeconds: (prior.activeSeconds ?? 0) + activeSecondsSince(before, its, now.getTime()),
+    ...stage,
+    failures: (stage.failures ?? 0) + (disruption ? 0 : 1),
+    disruptions: (stage.disruptions ?? 0) + (disruption ? 1 : 0),
+    activeSeconds: (stage.activeSeconds ?? 0) + activeSecondsSince(job, pods, now.getTime()),
   };
 }
 

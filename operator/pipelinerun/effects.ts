@@ -16,6 +16,12 @@ export interface ApplyDeps {
   fence: (podUID: string) => void;
 }
 
+/** Something of the run still exists; the reconcile is to come back. */
+export class StillThere extends Error {
+  override readonly name = 'StillThere';
+  readonly code = 'STILL_THERE';
+}
+
 /** Deletes the object, if it is still that one. What it owns goes in the background. */
 export async function deleteObject<T extends KubeObject>(
   resource: Resource<T>,

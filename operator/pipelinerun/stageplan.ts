@@ -6,6 +6,7 @@ import type { StageReason } from '../api/reasons.ts';
 import { isTerminal, type StageState } from '../api/status.ts';
 import { catchUp, ofAttempt } from './catchup.ts';
 import { childrenOf } from './children.ts';
+import { replaceDeleted, wasDeleted } from './deletedjob.ts';
 import { attemptFailure } from './failure.ts';
 import { isConditionTrue } from './podconditions.ts';
 import { isRefusedTooLong } from './refusal.ts';
@@ -45,6 +46,7 @@ export function planStage(given: StageInput): StagePlan {
   if (!job && input.suspended) return stay(input, 'Waiting', 'Suspended', '');
   if (!job && isRefusedTooLong(prior, children.jobs, limitsOf(observed.run.spec, stage), input.now))
     return endStage(input, children, 'Failed', 'PodCreationRefused', prior.message ?? '');
+  if (!job && wasDeleted(prior)) return replaceDeleted(input, children);
   if (!job) return startAttempt(input, prior, prior.attempt ?? 1);
   const success = successOf(stage, prior, job, pods, observed.reports);
   if (success) return endStage(input, children, 'Succeeded', success.reason, success.message);

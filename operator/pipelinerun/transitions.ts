@@ -59,7 +59,10 @@ function countStage(
 /** The attempt before has ended without success: why, and how long it had waited for its node. */
 function countRetry({ jobs, pods }: Observed, old: StageStatus, kind: StageKind, metrics: RunMetrics): void {
   const ended = childrenOf(old.name, jobs, pods).jobs.find((job) => attemptOf(job) === (old.attempt ?? 1));
-  if (!ended) return;
+  if (!ended) {
+    metrics.stageRetried(kind, 'JobDeleted');
+    return;
+  }
   const its = podsOf(ended, pods);
   metrics.stageRetried(kind, attemptFailure(ended, its, old).reason);
   countStart(ended, its, kind, metrics);

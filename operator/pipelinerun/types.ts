@@ -50,6 +50,8 @@ export interface PlanSettings {
 export type Action =
   | { type: 'AddFinalizer' }
   | { type: 'CreateJob'; stage: string; attempt: number; activeSeconds: number }
+  /** Asks the API server itself whether the Job of an attempt is gone, before another one takes its place. */
+  | { type: 'ConfirmJobGone'; stage: string; attempt: number }
   /** Ends the Job's pods with grace and keeps the Job; also how a run is suspended. */
   | { type: 'SuspendJob'; job: string; uid: string }
   | { type: 'ResumeJob'; job: string; uid: string }

@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
+import type { StageStatus } from '../../operator/api/status.ts';
 import { fieldsOf, isTrue } from '../support/simulation/fields.ts';
 import type { Ending } from '../support/simulation/kubernetes.ts';
 import { Scenario } from '../support/simulation/scenario.ts';
@@ -19,7 +20,8 @@ const twoStages: PipelineRunSpec = {
 interface Case {
   name: string;
   spec: PipelineRunSpec;
-  script: (pod: { stage: string; attempt: number }) => Ending;
+  /** The end of a pod's command, given what the status says about its stage. */
+  script: (pod: { stage: string; attempt: number }, seen: StageStatus | undefined) => Ending;
   result: string;
   /** Jobs that the run may create, no more and no fewer. */
   jobs: number;
@@ -54,6 +56,15 @@ const cases: Case[] = [
     result: 'Failed',
     jobs: 2,
   },
+  {
+    name: 'a stage whose Job somebody deletes while it runs',
+    spec: { stages: [{ name: 'bereft', container }] },
+    // People delete what they see.
+    script: ({ attempt }, seen) =>
+      attempt > 1 ? { exitCode: 0 } : seen?.attempt === undefined ? 'hang' : 'deleted',
+    result: 'Succeeded',
+    jobs: 2,
+  },
 ];
 
 /** How the world ended, without times and identities. */
@@ -61,7 +72,13 @@ function ending(scenario: Scenario): unknown {
   const { outcome, stages, conditions } = scenario.status;
   return {
     outcome: outcome && { result: outcome.result, reason: outcome.reason },
-    stages: stages?.map(({ name, state, attempt, failures }) => ({ name, state, attempt, failures })),
+    stages: stages?.map(({ name, state, attempt, failures, disruptions }) => ({
+      name,
+      state,
+      attempt,
+      failures: failures ?? 0,
+      disruptions: disruptions ?? 0,
+    })),
     conditions: conditions?.map(({ type, status, reason }) => ({ type, status, reason })),
     left: scenario.left,
   };
@@ -89,7 +106,13 @@ function watchTerminal(scenario: Scenario): () => number {
 }
 
 async function play(expected: Case, killAfter?: number): Promise<{ scenario: Scenario; died: boolean }> {
-  const scenario = new Scenario({ spec: expected.spec, script: expected.script });
+  const scenario: Scenario = new Scenario({
+    spec: expected.spec,
+    script: (pod) => {
+      const seen = scenario.status.stages?.find(({ name }) => name === pod.stage);
+      return expected.script(pod, seen);
+    },
+  });
   const early = watchTerminal(scenario);
   await scenario.start();
   const life = scenario.live(killAfter);

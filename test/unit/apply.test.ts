@@ -69,6 +69,37 @@ describe('a refused Job', () => {
   });
 });
 
+describe('the Job of an attempt', () => {
+  const name = jobName({ name: 'nightly', uid: 'run-uid' }, 'one', 1);
+  const put = (more: { deletionTimestamp?: string }): void => {
+    const owner = {
+      apiVersion: 'ebbflow.dev/v1alpha1',
+      kind: 'PipelineRun',
+      name: 'nightly',
+      controller: true,
+    };
+    const ownerReferences = [{ ...owner, uid: 'run-uid' }];
+    api.world.put(`${JOBS}/${name}`, { metadata: { name, namespace: 'data', ownerReferences, ...more } });
+  };
+  const confirm: Action = { type: 'ConfirmJobGone', stage: 'one', attempt: 1 };
+
+  test('that is there already is the one, unless it is being deleted', async () => {
+    put({});
+    expect((await apply([create('one')])).refusals).toEqual([]);
+    put({ deletionTimestamp: '2026-01-01T00:00:00Z' });
+    await expect(apply([create('one')])).rejects.toThrow('is being deleted');
+  });
+
+  test('has no successor while the API server still has it', async () => {
+    put({});
+    await expect(apply([confirm, create('two')])).rejects.toThrow('still exists');
+    expect(api.world.list(JOBS)).toHaveLength(1);
+    put({ deletionTimestamp: '2026-01-01T00:00:00Z' });
+    await apply([confirm, create('two')]);
+    expect(api.world.list(JOBS)).toHaveLength(2);
+  });
+});
+
 describe('the finalizer', () => {
   const put = (names: string[]): ReturnType<typeof runOf> => {
     const { metadata } = api.world.put(RUN, { metadata: { ...identity, finalizers: names } });

@@ -7,8 +7,8 @@ import type { KubeObject } from '../../../operator/kube/types.ts';
 import type { World } from '../fakeapi/world.ts';
 import { fieldsOf, isTrue, type Fields } from './fields.ts';
 
-/** How the command of a pod ends; `hang` runs until its Job is suspended or deleted. */
-export type Ending = { exitCode: number; message?: string } | 'hang';
+/** How the command of a pod ends; `hang` runs until its Job is suspended or deleted, `deleted` until somebody deletes it now. */
+export type Ending = { exitCode: number; message?: string } | 'hang' | 'deleted';
 
 export interface SimulationOptions {
   world: World;
@@ -156,6 +156,10 @@ export class Simulation {
       uid: pod.metadata.uid ?? '',
     });
     if (ending === 'hang') return;
+    if (ending === 'deleted') {
+      world.delete(`${JOBS(namespace)}/${pod.metadata.ownerReferences?.[0]?.name ?? ''}`);
+      return;
+    }
     const terminated = {
       exitCode: ending.exitCode,
       reason: ending.exitCode === 0 ? 'Completed' : 'Error',

@@ -1,0 +1,90 @@
+/** Somebody deletes the Job of a stage while it runs: a disruption, counted once, and the next attempt. */
+import { describe, expect, test } from 'vitest';
+import type { PipelineRunStatus, StageStatus } from '../../operator/api/status.ts';
+import { planRun } from '../../operator/pipelinerun/plan.ts';
+import type { Observed, Plan } from '../../operator/pipelinerun/types.ts';
+import { at, ended, jobOf, observedOf, podOf, runOf, running, stamp } from '../support/plan/observed.ts';
+
+const container = { image: 'busybox:1', command: ['true'] };
+const statusOf = (stage: Partial<StageStatus>): PipelineRunStatus => ({
+  startTime: stamp(0),
+  stages: [{ name: 'work', state: 'Running', attempt: 1, startTime: stamp(0), ...stage }],
+});
+
+function plan(status: PipelineRunStatus, more: Partial<Omit<Observed, 'run'>> = {}, disruptions = 20): Plan {
+  const run = runOf({ stages: [{ name: 'work', retry: { disruptions }, container }] }, status);
+  return planRun(observedOf(run, more), at(100));
+}
+const first = ({ status }: Plan): StageStatus | undefined => status.stages?.[0];
+
+/** What is left of an attempt whose Job is not there any more. */
+const orphan = (more: Parameters<typeof podOf>[1]) => podOf(jobOf('work'), more);
+
+describe('the Job of a running stage that is gone', () => {
+  test('is asked for once more, then replaced by that of the next attempt', () => {
+    const made = plan(statusOf({ admitted: 'job-work-1-pod' }));
+    expect(made.actions).toEqual([
+      { type: 'ConfirmJobGone', stage: 'work', attempt: 1 },
+      { type: 'CreateJob', stage: 'work', attempt: 2, activeSeconds: 0 },
+    ]);
+    expect(first(made)).toMatchObject({ state: 'Provisioning', attempt: 2, disruptions: 1, failures: 0 });
+    expect(first(made)?.admitted).toBeUndefined();
+    expect(made.events.map(({ note }) => note).join()).toContain('JobDeleted');
+  });
+
+  test('fails its stage when no disruption is left', () => {
+    const made = plan(statusOf({ disruptions: 2 }), {}, 2);
+    expect(first(made)).toMatchObject({ state: 'Failed', reason: 'JobDeleted' });
+    expect(made.actions.map(({ type }) => type)).not.toContain('CreateJob');
+  });
+
+  test('is not replaced before its pods have ended', () => {
+    const made = plan(statusOf({}), { pods: [orphan({ status: running(10), deleted: 130 })] });
+    expect(made.actions).toEqual([]);
+    expect(first(made)).toMatchObject({ attempt: 1, reason: 'JobDeleted' });
+    expect(made.requeueAfterMs).toBe(30_000);
+    const over = plan(made.status, { pods: [orphan({ status: ended(10, 101, 143) })] });
+    expect(first(over)).toMatchObject({ attempt: 2, disruptions: 1 });
+  });
+
+  test('has its pods ended when it was deleted without them', () => {
+    const made = plan(statusOf({}), { pods: [orphan({ status: running(10) })] });
+    expect(made.actions).toMatchObject([{ type: 'DeletePod', uid: 'job-work-1-pod', graceSeconds: 30 }]);
+  });
+
+  test('whose node is dead does not hold the stage', () => {
+    const pods = [orphan({ status: running(10), deleted: 130 })];
+    const made = plan(statusOf({}), { pods, lostPods: new Set(['job-work-1-pod']) });
+    expect(made.actions.map(({ type }) => type)).toEqual(['ReleasePod']);
+  });
+});
+
+test('a Job that is being deleted counts as gone', () => {
+  const job = jobOf('work', { deleted: 90 });
+  const made = plan(statusOf({}), { jobs: [job], pods: [podOf(job, { status: ended(10, 99, 143) })] });
+  expect(first(made)).toMatchObject({ attempt: 2, disruptions: 1 });
+});
+
+test.each<[string, Partial<StageStatus>]>([
+  ['that the cluster refused', { state: 'Provisioning', reason: 'PodCreationRefused' }],
+  ['of a stage that was suspended', { state: 'Waiting', reason: 'Suspended' }],
+])('a Job %s is created under the same attempt, and nothing is counted', (_what, stage) => {
+  const made = plan(statusOf(stage));
+  expect(made.actions).toEqual([{ type: 'CreateJob', stage: 'work', attempt: 1, activeSeconds: 0 }]);
+  expect(first(made)?.disruptions ?? 0).toBe(0);
+});
+
+describe('after a crash between the next Job and the status', () => {
+  test('the deletion is counted then', () => {
+    const made = plan(statusOf({ admitted: 'job-work-1-pod' }), { jobs: [jobOf('work', { attempt: 2 })] });
+    expect(first(made)).toMatchObject({ attempt: 2, disruptions: 1 });
+    expect(first(made)?.admitted).toBeUndefined();
+    expect(first(plan(made.status, { jobs: [jobOf('work', { attempt: 2 })] }))?.disruptions).toBe(1);
+  });
+
+  test('an attempt before it that was counted is not counted again', () => {
+    const jobs = [jobOf('work', { attempt: 1 }), jobOf('work', { attempt: 3 })];
+    const made = plan(statusOf({ attempt: 2, failures: 1 }), { jobs });
+    expect(first(made)).toMatchObject({ attempt: 3, failures: 1, disruptions: 1 });
+  });
+});
