@@ -36,6 +36,28 @@ describe('a page of a listing', () => {
     expect(scanListing(page(contents(raw))).objects[0]?.key).toBe(key);
   });
 
+  test.each([
+    [
+      'owner and checksums between',
+      '<Owner><ID>o</ID><Key>x</Key></Owner><ChecksumAlgorithm>CRC32</ChecksumAlgorithm>',
+    ],
+    ['empty elements', '<StorageClass/><Owner/>'],
+    ['lines of their own', '\n  <RestoreStatus>\n <Size>7</Size>\n  </RestoreStatus>\n  '],
+  ])('elements that nobody asks for change nothing: %s', (_, between) => {
+    const body = contents('k').replace('<Key>', `${between}<Key>`).replace('</Size>', `</Size>${between}`);
+    const [object] = scanListing(page(body)).objects;
+    expect(object).toMatchObject({ key: 'k', size: 1, etag: 'e' });
+  });
+
+  test.each([
+    ['&quot;0123456789abcdef0123456789abcdef&quot;', '0123456789abcdef0123456789abcdef'],
+    ['"0123456789abcdef0123456789abcdef-12"', '0123456789abcdef0123456789abcdef-12'],
+    ['0123456789abcdef0123456789abcdef', '0123456789abcdef0123456789abcdef'],
+    ['&quot;&amp;&quot;', '&'],
+  ])('ETag %s is %s', (raw, etag) => {
+    expect(scanListing(page(contents('k').replace('&quot;e&quot;', raw))).objects[0]?.etag).toBe(etag);
+  });
+
   test('says where the next page starts', () => {
     const tail =
       '<IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b=</NextContinuationToken><KeyCount>1</KeyCount>';
@@ -55,6 +77,9 @@ describe('a page of a listing', () => {
     ['no IsTruncated', page(contents('a'), '')],
     ['truncated without a token', page(contents('a'), '<IsTruncated>true</IsTruncated>')],
     ['a wrong count', page(contents('a'), '<IsTruncated>false</IsTruncated><KeyCount>2</KeyCount>')],
+    ['a size that is no number', page(contents('a', '1e3'))],
+    ['an end tag that is cut', page(contents('a').replace('</Size>', '</Siz'))],
+    ['text between elements', page(contents('a').replace('<Size>', 'x<Size>'))],
     ['an object without a size', page('<Contents><Key>a</Key></Contents>')],
   ])('%s is an error and never an end', (_name, body) => {
     expect(() => scanListing(body)).toThrow(ListingError);

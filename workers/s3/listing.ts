@@ -1,3 +1,4 @@
+import { ElementCursor } from './scan.ts';
 import { decodeEntities, elementText, unquoteEtag } from './xml.ts';
 
 /** One object of a listing. */
@@ -31,34 +32,38 @@ export class ListingError extends Error {
 }
 
 /**
- * Reads a page of ListObjectsV2 without building a document. It works on the bytes, held as Latin-1 so that every
- * byte is one character, and only decodes what it needs. Anything missing is an error: a page that was cut short
- * must never look like the end of the listing.
+ * Reads a page of ListObjectsV2 without building a document. It works on the bytes and only decodes what it needs.
+ * Anything missing is an error: a page that was cut short must never look like the end of the listing.
  */
 export function scanListing(body: Uint8Array): ListingPage {
-  const xml = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
-  const close = xml.lastIndexOf('</ListBucketResult>');
-  if (close < 0) throw new ListingError('BadListing', 'the listing is not a complete ListBucketResult');
-  const urlEncoded = xml.includes('<EncodingType>url</EncodingType>');
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  // Byte for byte the same, because to take a piece out of a text costs less than to decode a piece of the bytes.
+  const text = bytes.toString('latin1');
+  if (!text.includes('</ListBucketResult>'))
+    throw new ListingError('BadListing', 'the listing is not a complete ListBucketResult');
   const objects: ListedObject[] = [];
+  const urlEncoded = text.includes('<EncodingType>url</EncodingType>');
+  const page = { bytes, text, urlEncoded };
+  const cursor = new ElementCursor(bytes);
   let head = '';
-  let at = 0;
-  for (;;) {
-    const start = xml.indexOf('<Contents>', at);
-    if (start < 0) break;
-    const end = xml.indexOf('</Contents>', start);
-    if (end < 0) throw new ListingError('BadListing', 'the listing ends inside an object');
-    head += xml.slice(at, start);
-    objects.push(readObject(xml, start, end, urlEncoded));
-    at = end + 11;
+  for (let at = 0; ; at = cursor.at) {
+    const start = text.indexOf(open, at);
+    if (start < 0) {
+      head += text.slice(at);
+      break;
+    }
+    if (start > at) head += text.slice(at, start);
+    cursor.at = start + open.length;
+    objects.push(readObject(page, cursor));
   }
-  head += xml.slice(at);
   const count = elementText(head, 'KeyCount');
   if (count !== undefined && !head.includes('<CommonPrefixes>') && Number(count) !== objects.length) {
     throw new ListingError('BadListing', `the listing says ${count} keys but holds ${objects.length}`);
   }
   return { objects, nextToken: readNextToken(head) };
 }
+
+const open = '<Contents>';
 
 function readNextToken(head: string): string | undefined {
   const truncated = elementText(head, 'IsTruncated');
@@ -72,46 +77,76 @@ function readNextToken(head: string): string | undefined {
   return Buffer.from(token, 'latin1').toString('utf8');
 }
 
-function readObject(xml: string, start: number, end: number, urlEncoded: boolean): ListedObject {
-  const rawKey = readElement(xml, '<Key>', '</Key>', start, end);
-  const rawSize = readElement(xml, '<Size>', '</Size>', start, end);
-  if (rawKey === undefined || rawSize === undefined || !/^\d+$/.test(rawSize)) {
-    throw new ListingError('BadListing', 'the listing holds an object without a key or size');
-  }
-  return {
-    key: decodeKey(rawKey, urlEncoded),
-    size: Number(rawSize),
-    etag: unquoteEtag(decodeEntities(readElement(xml, '<ETag>', '</ETag>', start, end) ?? '')),
-    lastModified: readElement(xml, '<LastModified>', '</LastModified>', start, end) ?? '',
-    storageClass: readElement(xml, '<StorageClass>', '</StorageClass>', start, end),
-  };
+interface Page {
+  readonly bytes: Buffer;
+  readonly text: string;
+  readonly urlEncoded: boolean;
 }
 
-function readElement(
-  xml: string,
-  open: string,
-  close: string,
-  start: number,
-  end: number,
-): string | undefined {
-  const from = xml.indexOf(open, start);
-  if (from < 0 || from > end) return undefined;
-  const to = xml.indexOf(close, from);
-  return to < 0 || to > end ? undefined : xml.slice(from + open.length, to);
+function readObject(page: Page, cursor: ElementCursor): ListedObject {
+  let key: string | undefined;
+  let size = -1;
+  let etag = '';
+  let lastModified = '';
+  let storageClass: string | undefined;
+  while (cursor.next()) {
+    const { field, start, end } = cursor;
+    if (field === 'Key') key = decodeKey(page, start, end);
+    else if (field === 'Size') size = readSize(page.bytes, start, end);
+    else if (field === 'ETag') etag = readEtag(page, start, end);
+    else if (field === 'LastModified') lastModified = page.text.slice(start, end);
+    else if (field === 'StorageClass') storageClass = page.text.slice(start, end);
+  }
+  if (cursor.at < 0) throw new ListingError('BadListing', 'the listing ends inside an object');
+  if (key === undefined || size < 0)
+    throw new ListingError('BadListing', 'the listing holds an object without a key or size');
+  return { key, size, etag, lastModified, storageClass };
+}
+
+/** -1 for anything but digits. */
+function readSize(bytes: Buffer, start: number, end: number): number {
+  let size = start === end ? -1 : 0;
+  for (let at = start; at < end; at += 1) {
+    const digit = (bytes[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    size = size * 10 + digit;
+  }
+  return size;
+}
+
+const quote = '&quot;';
+
+function readEtag({ bytes, text }: Page, start: number, end: number): string {
+  // As nearly every store writes it: &quot;32 hex digits&quot;
+  const inner = start + quote.length;
+  if (end - start === 32 + 2 * quote.length && bytes[start] === 0x26 && isPlain(bytes, inner, inner + 32))
+    return text.slice(inner, inner + 32);
+  return unquoteEtag(decodeEntities(text.slice(start, end)));
 }
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function decodeKey(raw: string, urlEncoded: boolean): string {
-  if (/^[A-Za-z0-9\-._~/=]*$/.test(raw)) return raw;
+function decodeKey({ bytes, text, urlEncoded }: Page, start: number, end: number): string {
+  if (isPlain(bytes, start, end)) return text.slice(start, end);
   try {
-    if (urlEncoded) return decodeURIComponent(decodeEntities(raw).replaceAll('+', ' '));
     // The entities are ASCII, but a reference may stand for any character: bytes first, then references.
-    return decodeEntities(strictUtf8.decode(Buffer.from(raw, 'latin1')));
+    const key = decodeEntities(strictUtf8.decode(bytes.subarray(start, end)));
+    return urlEncoded ? decodeURIComponent(key.replaceAll('+', ' ')) : key;
   } catch {
+    const raw = text.slice(start, end).replace(/[^!-~]/g, '?');
     throw new ListingError(
       'KeyNotUtf8',
-      `a listed key is not valid UTF-8 (as the store wrote it: ${raw.replace(/[^!-~]/g, '?').slice(0, 200)})`,
+      `a listed key is not valid UTF-8 (as the store wrote it: ${raw.slice(0, 200)})`,
     );
   }
+}
+
+/** Bytes that stand for themselves under every encoding: letters, digits and `-._~/=`. */
+const plain = Uint8Array.from({ length: 256 }, (_, byte) =>
+  /[A-Za-z0-9\-._~/=]/.test(String.fromCharCode(byte)) ? 1 : 0,
+);
+
+function isPlain(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) if (plain[bytes[at] ?? 0] === 0) return false;
+  return true;
 }
