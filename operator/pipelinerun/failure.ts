@@ -20,14 +20,8 @@ export function podFailure(pod: DeepReadonly<Pod>): Failure | undefined {
   if (pod.status?.reason === 'DeadlineExceeded')
     return { reason: 'DeadlineExceeded', message: `pod ${name} ran past the deadline`, disruption: false };
   if (isDisrupted(pod)) return disruption(pod);
+  if (ranOutOfMemory(pod)) return { reason: 'OOMKilled', message: wantsMemory(pod), disruption: false };
   const terminated = workContainer(pod)?.state?.terminated;
-  // Only the kubelet's own word counts: an exit code of 137 may be anybody's SIGKILL.
-  if (terminated?.reason === 'OOMKilled')
-    return {
-      reason: 'OOMKilled',
-      message: `pod ${name} needed more memory than its limit: raise resources.limits.memory`,
-      disruption: false,
-    };
   const told = [CONTAINERS.fetch, CONTAINERS.copy]
     .map((container) => ownFailure(pod, container))
     .find(Boolean);
@@ -49,6 +43,32 @@ export function podFailure(pod: DeepReadonly<Pod>): Failure | undefined {
       disruption: false,
     };
   return undefined;
+}
+
+/**
+ * The kubelet says so, or those who saw the kernel count: the shim in the same container, whose word comes with the
+ * exit code, and the agent. The kubelet alone is not enough: its runtime tells of the kill and of the exit apart, and
+ * the first may come too late. An exit code of 137 says nothing: it may be anybody's SIGKILL.
+ */
+function ranOutOfMemory(pod: DeepReadonly<Pod>): boolean {
+  const ends = [workContainer(pod), containerStatus(pod, CONTAINERS.agent)].map(
+    (status) => status?.state?.terminated,
+  );
+  if (ends[0]?.reason === 'OOMKilled') return true;
+  return ends.some(
+    (end) =>
+      end && end.exitCode !== EXIT.ok && parseTermination(end.message ?? undefined)?.reason === 'OOMKilled',
+  );
+}
+
+/** Without a limit it was the node that had no memory left, and a larger request is what keeps others away. */
+function wantsMemory(pod: DeepReadonly<Pod>): string {
+  const main = pod.spec.containers.find(({ name }) => name === CONTAINERS.main);
+  const limited = main?.resources?.limits?.['memory'] !== undefined;
+  const what = `pod ${pod.metadata.name ?? ''} needed more memory than`;
+  return limited
+    ? `${what} its limit: raise resources.limits.memory`
+    : `${what} its node had left: raise resources.requests.memory`;
 }
 
 /** What one of our own containers said when it ended with an error. */

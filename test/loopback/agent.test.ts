@@ -42,6 +42,19 @@ afterEach(async () => {
 });
 
 describe('agent', () => {
+  /** The exit record of a shim that is gone. */
+  const record = (fields: object): Promise<void> =>
+    writeFile(
+      join(bed.folder, 'run/exit.json'),
+      JSON.stringify({
+        version: 1,
+        started: true,
+        startTime: '2026-01-01T00:00:00.000Z',
+        endTime: '2026-01-01T00:00:01.000Z',
+        ...fields,
+      }),
+    );
+
   test('stores the outputs after admission, their list after them, and worker.json and the report last', async () => {
     const ended = runAgent(bed.host(withOutput));
     bed.start('mkdir out/a; printf model > out/a/model.npz; printf "" > out/empty; exit 0');
@@ -111,18 +124,24 @@ describe('agent', () => {
   });
 
   test('an agent that comes after the end reads the record', async () => {
-    await writeFile(
-      join(bed.folder, 'run/exit.json'),
-      JSON.stringify({
-        version: 1,
-        started: true,
-        code: 4,
-        startTime: '2026-01-01T00:00:00.000Z',
-        endTime: '2026-01-01T00:00:01.000Z',
-      }),
-    );
+    await record({ code: 4 });
     expect(await runAgent(bed.host({}))).toBe(EXIT.commandFailed);
     expect(bed.manifest).toMatchObject({ exit: { code: 4 }, startTime: '2026-01-01T00:00:00.000Z' });
+  });
+
+  test('a command that failed after the kernel had killed a process of it lacked memory', async () => {
+    await record({ code: 1, oomKills: 2 });
+    expect(await runAgent(bed.host(withOutput))).toBe(EXIT.commandFailed);
+    expect(bed.manifest).toMatchObject({ reason: 'OOMKilled', exit: { code: 1, oomKills: 2 } });
+    expect(bed.manifest?.message).toContain('exit code 1; the kernel killed 2 processes for lack of memory');
+    expect(await bed.termination()).toMatchObject({ reason: 'OOMKilled' });
+  });
+
+  test('a command that did without such a process succeeded', async () => {
+    await record({ code: 0, oomKills: 1 });
+    expect(await runAgent(bed.host(withOutput))).toBe(EXIT.ok);
+    expect(bed.manifest).toMatchObject({ exit: { code: 0, oomKills: 1 } });
+    expect(bed.manifest?.reason).toBeUndefined();
   });
 
   test('nonsense on the socket changes nothing', async () => {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../cluster/exec.ts';
 import { provideGo } from '../cluster/go.ts';
@@ -7,12 +7,11 @@ import { hashContents } from '../cluster/hashing.ts';
 import { withLock } from '../cluster/lock.ts';
 import { cacheRoot, projectRoot } from '../cluster/paths.ts';
 
-const sources = ['agent.go', 'command.go', 'go.mod', 'main.go', 'record.go'];
-
 /** The shim, compiled as the Dockerfile does it, once for a state of its sources. Returns its path in the cache. */
 export async function provideShim(progress: (line: string) => void = () => undefined): Promise<string> {
   const source = join(projectRoot, 'workers/shim');
   const go = await provideGo(progress);
+  const sources = (await readdir(source)).filter((name) => !name.endsWith('_test.go')).toSorted();
   const folder = join(cacheRoot(), 'shim');
   await mkdir(folder, { recursive: true });
   const file = join(folder, `ebbflow-shim-${await hashContents([go.version], source, sources)}`);

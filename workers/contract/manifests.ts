@@ -62,6 +62,8 @@ const exit = z.object({
   code: z.int().nullable(),
   signal: z.string().optional(),
   started: z.boolean(),
+  /** Processes of the command that the kernel killed for lack of memory; left out where nobody could tell. */
+  oomKills: count.optional(),
 });
 
 /** Figures of a copy worker. */

@@ -20,6 +20,8 @@ import (
 const (
 	defaultSocket = "/ebbflow/run/agent.sock"
 	defaultRecord = "/ebbflow/run/exit.json"
+	// Where the kubelet looks for a container's last words.
+	terminationLog = "/dev/termination-log"
 	// The pod's grace period is 90 s; what is left after this belongs to the agent.
 	defaultKillAfter = 60 * time.Second
 	// How long the end of the shim waits for an agent that has never answered, or that was there and went.
@@ -51,6 +53,7 @@ func main() {
 
 func run(socket, record string, killAfter time.Duration, command []string) int {
 	signals := catchSignals()
+	oomKills := watchMemory()
 	started := time.Now()
 	pid, failure := startCommand(command)
 
@@ -65,9 +68,13 @@ func run(socket, record string, killAfter time.Duration, command []string) int {
 	result.Version = protocolVersion
 	result.StartTime = timestamp(started)
 	result.EndTime = timestamp(time.Now())
+	result.OOMKills = oomKills()
 
 	if err := writeRecord(record, result); err != nil {
 		complain("the exit record could not be written: " + err.Error())
+	}
+	if err := explainMemory(terminationLog, result); err != nil && !os.IsNotExist(err) {
+		complain("the termination message could not be written: " + err.Error())
 	}
 	agent.send(message{Type: "exit", Exit: result})
 	agent.finish(lateAgent, lostAgent)

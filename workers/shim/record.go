@@ -15,9 +15,11 @@ type exitRecord struct {
 	Version int  `json:"version"`
 	Started bool `json:"started"`
 	// Code is null after a signal.
-	Code      *int   `json:"code"`
-	Signal    string `json:"signal,omitempty"`
-	Message   string `json:"message,omitempty"`
+	Code    *int   `json:"code"`
+	Signal  string `json:"signal,omitempty"`
+	Message string `json:"message,omitempty"`
+	// OOMKills: processes of the container that the kernel killed for lack of memory; nil where nobody can tell.
+	OOMKills  *int   `json:"oomKills,omitempty"`
 	StartTime string `json:"startTime"`
 	EndTime   string `json:"endTime"`
 

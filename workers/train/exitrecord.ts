@@ -8,6 +8,8 @@ const exitRecord = z.object({
   /** Null after a signal. */
   code: z.int().nullable(),
   signal: z.string().max(32).optional(),
+  /** Processes that the kernel killed for lack of memory; left out where the shim cannot tell. */
+  oomKills: z.int().min(0).optional(),
   /** Why the command did not start. */
   message: z.string().max(4096).optional(),
   startTime: z.iso.datetime(),

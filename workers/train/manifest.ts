@@ -15,13 +15,19 @@ export interface Ending {
   readonly message?: string | undefined;
 }
 
-/** What the end of the command means, before its outputs are looked at. Undefined: it succeeded. */
+/**
+ * What the end of the command means, before its outputs are looked at. Undefined: it succeeded. A command that did
+ * without a process that the kernel killed for lack of memory succeeded, too.
+ */
 export function judgeCommand(end: CommandEnd): Failure | undefined {
-  const failed = (message: string): Failure => ({
-    exitCode: EXIT.commandFailed,
-    reason: 'Error',
-    message,
-  });
+  const oomKills = end.kind === 'exited' ? (end.record.oomKills ?? 0) : 0;
+  const failed = (what: string): Failure => {
+    const exitCode = EXIT.commandFailed;
+    if (oomKills === 0) return { exitCode, reason: 'Error', message: what };
+    const victims = oomKills === 1 ? 'one process' : `${oomKills} processes`;
+    const message = `${what}; the kernel killed ${victims} for lack of memory: give the stage more`;
+    return { exitCode, reason: 'OOMKilled', message };
+  };
   if (end.kind === 'killed')
     return failed('the main container was killed as a whole, so how the command ended is not known');
   const { started, code, signal, message } = end.record;
@@ -35,8 +41,13 @@ export function judgeCommand(end: CommandEnd): Failure | undefined {
 function exitOf(end: CommandEnd | undefined): WorkerManifest['exit'] {
   if (end === undefined) return { code: null, started: false };
   if (end.kind === 'killed') return { code: null, started: end.startTime !== undefined };
-  const { code, signal, started } = end.record;
-  return { code: started ? code : null, started, ...(signal === undefined ? {} : { signal }) };
+  const { code, signal, started, oomKills } = end.record;
+  return {
+    code: started ? code : null,
+    started,
+    ...(signal === undefined ? {} : { signal }),
+    ...(oomKills === undefined ? {} : { oomKills }),
+  };
 }
 
 /** worker.json. Times are the command's own where they are known. */
