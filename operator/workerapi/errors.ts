@@ -21,6 +21,7 @@ export const REFUSALS = {
     message: 'worker.json in the results store is not the one that was reported.',
   },
   ManifestForeign: { status: 409, message: 'worker.json is malformed or about another worker.' },
+  RunSuspended: { status: 409, message: 'The run is suspended; ask again when it goes on.' },
   NotFound: { status: 404, message: 'There is no such route.' },
   Internal: { status: 500, message: 'The operator failed; try again.' },
 } as const satisfies Record<string, { status: number; message: string }>;

@@ -104,8 +104,9 @@ function read<T extends z.ZodType>(schema: T, body: unknown): z.infer<T> {
   throw new WorkerApiError('BadRequest', { detail: `${where}: ${issue?.message ?? 'malformed'}` });
 }
 
-/** Errors of the HTTP layer by their code; everything unknown is ours. */
-const HTTP_CODES: Readonly<Record<string, RefusalCode>> = {
+/** Errors of the HTTP layer and of the operator's decisions by their code; everything unknown is ours. */
+const KNOWN_CODES: Readonly<Record<string, RefusalCode>> = {
+  RUN_SUSPENDED: 'RunSuspended',
   FST_ERR_CTP_BODY_TOO_LARGE: 'TooLarge',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'BadRequest',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'BadRequest',
@@ -118,7 +119,7 @@ function toRefusal(error: unknown): WorkerApiError {
   if (error instanceof Error && error.name === 'ResultsError')
     return new WorkerApiError('StoreUnavailable', { cause: error });
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
-    const known = HTTP_CODES[error.code];
+    const known = KNOWN_CODES[error.code];
     if (known !== undefined) return new WorkerApiError(known, { cause: error });
   }
   return new WorkerApiError('Internal', { cause: error });

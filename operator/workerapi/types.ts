@@ -39,7 +39,7 @@ export interface WorkerApiDeps {
   run(uid: string): DeepReadonly<PipelineRun> | undefined;
   store: ResultsStore;
   cluster: string;
-  /** Persisted before it returns. */
+  /** Persisted before it returns. An error with code RUN_SUSPENDED neither admits nor refuses. */
   admit(caller: WorkerCaller, signal: AbortSignal): Promise<{ admitted: boolean; message?: string }>;
   reported(caller: WorkerCaller, manifest: WorkerManifest): void;
   progressed(caller: WorkerCaller, progress: ProgressRequest): void;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { outputsManifest } from '../../workers/contract/manifests.ts';
-import { ROUTES } from '../../workers/contract/workerapi.ts';
+import { REFUSAL, ROUTES } from '../../workers/contract/workerapi.ts';
 import type { S3Client } from '../../workers/s3/client.ts';
 import { runAgent } from '../../workers/train/agent.ts';
 import { clientOf, contents, empty } from '../support/copybed.ts';
@@ -201,6 +201,67 @@ describe('agent', () => {
     expect(bed.double.count(ROUTES.commit)).toBe(0);
     expect(bed.manifest?.message).toContain('ended by SIGTERM');
     expect(bed.manifest?.reason).toBeUndefined();
+  });
+
+  test('a command that ended well because it was told to is no success, although nobody told the agent yet', async () => {
+    await record({ code: 0, terminated: true });
+    expect(await runAgent(bed.host(withOutput))).toBe(EXIT.terminated);
+    expect(bed.double.count(ROUTES.commit)).toBe(0);
+    expect(bed.manifest?.message).toContain('ended by SIGTERM');
+  });
+
+  test('a command that had ended by itself before SIGTERM keeps its outputs', async () => {
+    bed.double.operatorDown = true;
+    const ended = runAgent(bed.host(withOutput));
+    bed.start('echo 1 > out/model');
+    while (bed.double.count(ROUTES.commit) === 0) await sleep(10);
+    bed.terminate();
+    bed.double.operatorDown = false;
+    expect(await ended).toBe(EXIT.ok);
+    expect([...(await contents(client, bucket)).keys()]).toEqual(['digits/model']);
+  });
+
+  const suspended = {
+    status: 409,
+    body: JSON.stringify({ code: REFUSAL.runSuspended, message: 'The run is suspended.' }),
+  };
+
+  test('of a suspended run is not admitted, and SIGTERM ends the asking at once', async () => {
+    bed.double.faults.set(
+      ROUTES.commit,
+      Array.from({ length: 100 }, () => suspended),
+    );
+    const ended = runAgent(bed.host(withOutput, { graceForOutputs: 60_000, grace: 60_000 }));
+    bed.start('echo 1 > out/model');
+    while (bed.double.count(ROUTES.commit) < 2) await sleep(10);
+    bed.terminate();
+    const asked = bed.double.count(ROUTES.commit);
+    expect(await ended).toBe(EXIT.terminated);
+    expect(bed.double.count(ROUTES.commit)).toBeLessThanOrEqual(asked + 1);
+    expect(bed.manifest).toMatchObject({ exit: { code: 0 } });
+    expect(bed.manifest?.reason).toBeUndefined();
+    expect(bed.manifest?.message).toContain('the run was suspended');
+    expect((await contents(client, bucket)).size).toBe(0);
+  });
+
+  test('of a run that was suspended for a moment is admitted when it goes on', async () => {
+    bed.double.faults.set(ROUTES.commit, [suspended, suspended]);
+    const ended = runAgent(bed.host(withOutput));
+    bed.start('echo 1 > out/model');
+    expect(await ended).toBe(EXIT.ok);
+    expect([...(await contents(client, bucket)).keys()]).toEqual(['digits/model']);
+  });
+
+  test('outputs that are not stored within the grace are told of before it is over', async () => {
+    bed.double.operatorDown = true;
+    const ended = runAgent(bed.host(withOutput, { graceForOutputs: 200 }));
+    bed.start('echo 1 > out/model');
+    while (bed.double.count(ROUTES.commit) === 0) await sleep(10);
+    bed.terminate();
+    while (!bed.lines.some((line) => line['msg'] === 'the outputs are given up')) await sleep(10);
+    bed.double.operatorDown = false;
+    expect(await ended).toBe(EXIT.terminated);
+    expect(bed.manifest?.message).toContain('the outputs were not stored in time');
   });
 
   test('SIGTERM before the command has started ends the agent soon', async () => {

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { createWorkerApi } from '../../operator/workerapi/server.ts';
 import { REFUSALS } from '../../operator/workerapi/errors.ts';
 import { runPrefix } from '../../workers/contract/keys.ts';
-import { ROUTES } from '../../workers/contract/workerapi.ts';
+import { REFUSAL, ROUTES } from '../../workers/contract/workerapi.ts';
 import { issueCertificate, makeAuthority } from '../cluster/certificates.ts';
 import { attemptRef, uid } from '../support/results/fakepods.ts';
 import { CLUSTER, manifestOf } from '../support/results/runs.ts';
@@ -319,6 +319,14 @@ test('a manifest that names another worker is not believed', async () => {
     expect((await send(ROUTES.report, { sha256 })).body).toMatchObject({ code: 'ManifestForeign' });
   }
   expect(world.reported).toEqual([]);
+});
+
+test('a pod of a suspended run is told so, in a way that it can tell from a refusal', async () => {
+  const world = createWorld();
+  const suspended = Object.assign(new Error('the run is suspended'), { code: 'RUN_SUSPENDED' });
+  world.deps.admit = async () => Promise.reject(suspended);
+  const answer = await (await serve(world))(ROUTES.commit);
+  expect(answer).toMatchObject({ status: 409, body: { code: REFUSAL.runSuspended } });
 });
 
 test('malformed, oversized and too frequent requests are refused with a code', async () => {

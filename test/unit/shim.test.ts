@@ -84,7 +84,9 @@ describe('shim', () => {
     const agent = await listen();
     const { ended } = start(['sh', '-c', 'printf out; printf err >&2; exit 7']);
     expect(await ended).toEqual({ code: 7, signal: null, stdout: 'out', stderr: 'err' });
-    expect(await readExitRecord(recordPath)).toMatchObject({ started: true, code: 7 });
+    const record = await readExitRecord(recordPath);
+    expect(record).toMatchObject({ started: true, code: 7 });
+    expect(record?.terminated).toBeUndefined();
     await until(() => agent.said.length === 3);
     expect(types(agent.said)).toEqual(['hello', 'start', 'exit']);
     expect(JSON.parse(agent.said[2] ?? '').exit).toMatchObject({ started: true, code: 7 });
@@ -99,18 +101,24 @@ describe('shim', () => {
     agent.server.close();
   });
 
-  test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)('passes %s on', async (name) => {
-    const agent = await listen();
-    const short = name.slice(3);
-    const { child, ended } = start([
-      'sh',
-      '-c',
-      `trap 'exit 42' ${short}; echo ready; while :; do sleep 0.05; done`,
-    ]);
-    child.stdout?.once('data', () => child.kill(name));
-    expect((await ended).code).toBe(42);
-    agent.server.close();
-  });
+  test.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGWINCH'] as const)(
+    'passes %s on',
+    async (name) => {
+      const agent = await listen();
+      const short = name.slice(3);
+      const { child, ended } = start([
+        'sh',
+        '-c',
+        `trap 'exit 42' ${short}; echo ready; while :; do sleep 0.05; done`,
+      ]);
+      child.stdout?.once('data', () => child.kill(name));
+      expect((await ended).code).toBe(42);
+      const record = await readExitRecord(recordPath);
+      const asksToEnd = ['SIGTERM', 'SIGINT', 'SIGQUIT'].includes(name);
+      expect(record?.terminated).toBe(asksToEnd || undefined);
+      agent.server.close();
+    },
+  );
 
   test('kills a command that ignores SIGTERM, with everything in its group', async () => {
     const agent = await listen();

@@ -34,6 +34,8 @@ export interface WorkerApiOptions {
 /** How long a call is tried, in milliseconds. 0: once. */
 export interface Patience {
   readonly patience?: number;
+  /** Errors that the caller wants to judge itself, although they may heal. */
+  readonly giveUp?: (error: WorkerApiError) => boolean;
 }
 
 /** `exists`: the key was already written (412), by an earlier try whose reply was lost, or by somebody else. */
@@ -142,7 +144,7 @@ export class WorkerApi {
   }
 
   #try<T>(options: Patience, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    return retryUntil(options.patience ?? defaultPatience, work, signal);
+    return retryUntil(options.patience ?? defaultPatience, work, signal, options.giveUp);
   }
 
   async #call<T>(

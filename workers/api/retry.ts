@@ -12,11 +12,15 @@ export function waitBefore(attempt: number, retryAfter: number | undefined, rand
   return Math.max(ceiling / 2 + (random() * ceiling) / 2, retryAfter ?? 0);
 }
 
-/** Repeats `work` while its `WorkerApiError` may heal and the next try would begin within `patience` milliseconds. */
+/**
+ * Repeats `work` while its `WorkerApiError` may heal, the caller does not give up on it, and the next try would begin
+ * within `patience` milliseconds.
+ */
 export async function retryUntil<T>(
   patience: number,
   work: () => Promise<T>,
   signal: AbortSignal,
+  giveUp: (error: WorkerApiError) => boolean = () => false,
 ): Promise<T> {
   const end = performance.now() + patience;
   for (let attempt = 1; ; attempt += 1) {
@@ -25,7 +29,7 @@ export async function retryUntil<T>(
     } catch (error) {
       if (signal.aborted || !(error instanceof WorkerApiError)) throw error;
       const unauthorized = error.status === 401 && error.code === 'Refused' && attempt < unauthorizedTries;
-      if (!error.retryable && !unauthorized) throw error;
+      if (giveUp(error) || (!error.retryable && !unauthorized)) throw error;
       const wait = waitBefore(attempt, error.retryAfter);
       if (performance.now() + wait > end) throw error;
       await sleep(wait, undefined, { signal }).catch(() => {

@@ -55,6 +55,12 @@ export const reportRequest = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$
 /** Body of every refusal: one sentence, and a stable code. */
 export const refusal = z.object({ code: z.string(), message: z.string() });
 
+/** Codes of refusals that workers tell from others. */
+export const REFUSAL = {
+  /** Nothing is admitted while the run is suspended; its pods are about to be ended. */
+  runSuspended: 'RunSuspended',
+} as const;
+
 export type GrantRequest = z.infer<typeof grantRequest>;
 export type GrantReply = z.infer<typeof grantReply>;
 export type PutGrant = z.infer<typeof putGrant>;

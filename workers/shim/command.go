@@ -17,13 +17,18 @@ const (
 	setChildSubreaper = 36
 )
 
-var forwarded = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
-
-// catchSignals is called before the command starts, so that a signal which comes early still reaches it.
+// catchSignals is called before the command starts, so that a signal which comes early still reaches it. It takes them
+// all: an image names the signal that it is stopped with, and one that is not caught would end the shim instead.
 func catchSignals() <-chan os.Signal {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, forwarded...)
+	signal.Notify(signals)
+	signal.Reset(syscall.SIGCHLD, syscall.SIGURG, syscall.SIGPIPE)
 	return signals
+}
+
+// asksToEnd tells the signals that containers are stopped with from those that mean something else.
+func asksToEnd(sig os.Signal) bool {
+	return sig == syscall.SIGTERM || sig == syscall.SIGINT || sig == syscall.SIGQUIT
 }
 
 // startCommand starts the command in its own process group. What it leaves behind is ours to reap, as it would be
@@ -82,15 +87,28 @@ func waitFor(pid int, signals <-chan os.Signal, killAfter time.Duration) *exitRe
 	ended := make(chan syscall.WaitStatus, 1)
 	go reap(pid, ended)
 	var kill <-chan time.Time
+	terminated := false
+	end := func(status syscall.WaitStatus) *exitRecord {
+		record := describe(status)
+		record.Terminated = terminated
+		return record
+	}
 	for {
 		select {
 		case status := <-ended:
-			return describe(status)
+			return end(status)
 		case sig := <-signals:
+			// A command that has ended by itself gets no signal any more; its group may be somebody else's by now.
+			select {
+			case status := <-ended:
+				return end(status)
+			default:
+			}
 			if number, ok := sig.(syscall.Signal); ok {
 				_ = syscall.Kill(-pid, number)
 			}
-			if sig == syscall.SIGTERM && killAfter > 0 && kill == nil {
+			terminated = terminated || asksToEnd(sig)
+			if terminated && killAfter > 0 && kill == nil {
 				kill = time.After(killAfter)
 			}
 		case <-kill:

@@ -18,6 +18,8 @@ type exitRecord struct {
 	Code    *int   `json:"code"`
 	Signal  string `json:"signal,omitempty"`
 	Message string `json:"message,omitempty"`
+	// Terminated: the command was asked to end while it ran, so even a code of 0 is no end of its own.
+	Terminated bool `json:"terminated,omitempty"`
 	// OOMKills: processes of the container that the kernel killed for lack of memory; nil where nobody can tell.
 	OOMKills  *int   `json:"oomKills,omitempty"`
 	StartTime string `json:"startTime"`

@@ -4,7 +4,8 @@ import type { WorkerEnvironment } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
 import { outputsKey, workerManifestKey } from '../contract/keys.ts';
 import type { OutputsManifest } from '../contract/manifests.ts';
-import { failureOf, WorkerFailure } from './failure.ts';
+import { askAdmission } from './admission.ts';
+import { failureOf, Terminated } from './failure.ts';
 import { openEnvironment } from './fetch.ts';
 import { GrantKeeper } from './grantkeeper.ts';
 import { openLog, pathsOf, timesOf, writeTermination, type HostTimes, type TrainHost } from './host.ts';
@@ -69,14 +70,19 @@ async function follow(host: TrainHost, tools: Tools, termination: Termination): 
     let outputs: StoredOutputs | undefined;
     let ending: Ending;
     try {
-      if (end === undefined || host.terminate.aborted) ending = endOfTerminated(end, listener.startTime);
+      if (end === undefined || isTerminated(end, host.terminate))
+        ending = endOfTerminated(end, listener.startTime);
       else {
         const failure = judgeCommand(end);
-        if (failure === undefined) outputs = await commit(tools, termination.last);
+        if (failure === undefined) outputs = await commit(tools, host.terminate, termination.outputs);
         ending = failure ?? { exitCode: EXIT.ok };
       }
     } catch (error) {
-      ending = failureOf(error, { exitCode: EXIT.outputFailed, reason: 'OutputFailed' });
+      ending =
+        error instanceof Terminated
+          ? terminated(error.message)
+          : failureOf(error, { exitCode: EXIT.outputFailed, reason: 'OutputFailed' });
+      if (error instanceof Terminated) log.warn(ending, 'the outputs are given up');
     }
     const { exitCode, reason, message } = ending;
     if (reason !== undefined && message !== undefined) {
@@ -91,9 +97,14 @@ async function follow(host: TrainHost, tools: Tools, termination: Termination): 
 }
 
 /**
- * The pod was asked to go before the command had ended by itself. Even an exit code of 0 is then no success: a
- * program that saves its state on SIGTERM ends like that. Why the pod had to go, the operator knows.
+ * Whether the pod was asked to go before the command had ended by itself. Even an exit code of 0 is then no success: a
+ * program that saves its state on SIGTERM ends like that. Only the shim knows which came first: its SIGTERM and ours
+ * are sent apart.
  */
+function isTerminated(end: CommandEnd, terminate: AbortSignal): boolean {
+  return end.kind === 'exited' ? end.record.terminated === true : terminate.aborted;
+}
+
 function endOfTerminated(end: CommandEnd | undefined, startTime: string | undefined): Ending {
   const how =
     end === undefined
@@ -101,19 +112,22 @@ function endOfTerminated(end: CommandEnd | undefined, startTime: string | undefi
         ? 'the command had not started'
         : 'the command did not end in time'
       : (judgeCommand(end)?.message ?? 'the command ended with exit code 0');
+  return terminated(how);
+}
+
+/** Why the pod had to go, the operator knows. */
+function terminated(how: string): Ending {
   return { exitCode: EXIT.terminated, message: `ended by SIGTERM: ${how}` };
 }
 
 /** Outputs go out only after this pod is the admitted one, and their list goes out last. */
-async function commit(tools: Tools, signal: AbortSignal): Promise<StoredOutputs | undefined> {
+async function commit(
+  tools: Tools,
+  terminate: AbortSignal,
+  signal: AbortSignal,
+): Promise<StoredOutputs | undefined> {
   const { env, api, grants, stores, times, log } = tools;
-  const { admitted, message } = await api.commit(signal, { patience: times.commit });
-  if (!admitted)
-    throw new WorkerFailure(
-      EXIT.notAdmitted,
-      'Error',
-      `the outputs of this pod were not admitted: ${message ?? 'another pod of this worker was'}`,
-    );
+  await askAdmission(api, times.commit, terminate, signal);
   if (!hasOutputs(env)) return undefined;
   const outputTools = { stores, log, patience: times.store };
   const manifest = await storeOutputs(env, env.spec.outputs ?? [], outputTools, signal);

@@ -8,6 +8,8 @@ const exitRecord = z.object({
   /** Null after a signal. */
   code: z.int().nullable(),
   signal: z.string().max(32).optional(),
+  /** The command was asked to end while it ran: even a code of 0 is then no end of its own. */
+  terminated: z.boolean().optional(),
   /** Processes that the kernel killed for lack of memory; left out where the shim cannot tell. */
   oomKills: z.int().min(0).optional(),
   /** Why the command did not start. */

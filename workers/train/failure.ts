@@ -27,6 +27,12 @@ export class WorkerFailure extends Error implements Failure {
   }
 }
 
+/** SIGTERM came before the work was whole. Why the pod had to go, the operator knows. */
+export class Terminated extends Error {
+  override readonly name = 'Terminated';
+  readonly code = 'Terminated';
+}
+
 /** Codes that say: the store refuses us, whatever we ask for. */
 const refusedCodes = new Set([
   'AccessDenied',

@@ -35,8 +35,12 @@ export interface HostTimes {
   readonly report: number;
   /** How long a shim that went away without a last word may take to come back. */
   readonly lostShim: number;
-  /** After SIGTERM: how long the command is waited for, and when everything must be over. The pod's grace is 90 s. */
+  /**
+   * After SIGTERM: how long the command is waited for, when outputs must be stored, and when everything must be over.
+   * The pod's grace is 90 s.
+   */
   readonly graceForCommand: number;
+  readonly graceForOutputs: number;
   readonly grace: number;
 }
 
@@ -54,6 +58,7 @@ const podTimes: HostTimes = {
   report: 60_000,
   lostShim: 3_000,
   graceForCommand: 70_000,
+  graceForOutputs: 78_000,
   grace: 85_000,
 };
 

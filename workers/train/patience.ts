@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { S3Error } from '../s3/errors.ts';
 import { isRetryable, retryDelay } from '../s3/retry.ts';
 
 const policy = { attempts: Number.POSITIVE_INFINITY, baseDelay: 500, maxDelay: 15_000 };
@@ -25,9 +26,11 @@ export async function withPatience<T>(
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (!isRetryable(error) && !(error instanceof TransferBroken)) throw error;
-      const wait = retryDelay(policy, attempt, undefined);
+      const wait = retryDelay(policy, attempt, error instanceof S3Error ? error.retryAfter : undefined);
       if (performance.now() + wait > end) throw error;
-      await sleep(wait, undefined, { signal });
+      await sleep(wait, undefined, { signal }).catch(() => {
+        throw signal.reason;
+      });
     }
   }
 }
