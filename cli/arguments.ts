@@ -2,13 +2,14 @@
 import { parseArgs } from 'node:util';
 import { CliError } from './errors.ts';
 
-export const USAGE = `ebbflow: look at the results and logs of pipeline runs
+export const USAGE = `ebbflow: look at the results and logs of pipeline runs; copy objects without a cluster
 
+  ebbflow copy s3://BUCKET/PREFIX s3://BUCKET/PREFIX [--match RE --replace TEMPLATE] ...   see ebbflow copy --help
   ebbflow results list [--run-namespace NS] [--pipeline NAME] [--result RESULT] [--limit N] [--after CURSOR]
   ebbflow results show UID
   ebbflow logs UID [--stage NAME] [--worker N] [--container NAME] [--follow] [--timestamps] [--raw]
 
-Options of every command
+Options of results and logs
   --json            print what the operator answered, for programs
   -n, --namespace   namespace of the operator (default: ebbflow-system)
   --context         context of the kubeconfig

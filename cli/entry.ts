@@ -13,6 +13,11 @@ switch (role) {
   case 'copy':
   case 'fetch':
   case 'agent': {
+    // `ebbflow copy s3://…` is the command line's; a stage's worker is told everything by its environment.
+    if (process.argv.length > 3) {
+      await import('./main.ts');
+      break;
+    }
     const { runWorker } = await import('../workers/main.ts');
     await runWorker(role);
     break;

@@ -1,84 +1,10 @@
 #!/usr/bin/env node
-/** The command line `ebbflow`. */
-import { RESULTS_ROUTES, runReply, runsReply } from '../workers/contract/resultsapi.ts';
-import { type Command, parseCommand, USAGE } from './arguments.ts';
-import { ResultsClient } from './client.ts';
-import { CliError } from './errors.ts';
-import { formatEntry } from './logs.ts';
-import { openForward } from './portforward.ts';
-import { printRun, printRuns } from './results.ts';
-
-/** Writes and waits while the reader is slow. */
-async function write(data: string | Uint8Array): Promise<void> {
-  if (process.stdout.write(data)) return;
-  await new Promise<void>((resolve) => {
-    process.stdout.once('drain', resolve);
-  });
+/** The command line `ebbflow`. What a command does not need is not loaded: starting takes time. */
+const [command, ...rest] = process.argv.slice(2);
+if (command === 'copy') {
+  const { main } = await import('./copy/main.ts');
+  process.exitCode = await main(rest);
+} else {
+  const { main } = await import('./runs.ts');
+  await main();
 }
-
-async function run(command: Command, client: ResultsClient, signal: AbortSignal): Promise<void> {
-  switch (command.name) {
-    case 'help':
-      return write(USAGE);
-    case 'list': {
-      const query = { ...command.filter, limit: command.limit, after: command.after };
-      const reply = await client.get(runsReply, RESULTS_ROUTES.runs, query, signal);
-      return write(command.json ? `${JSON.stringify(reply, undefined, 2)}\n` : printRuns(reply, new Date()));
-    }
-    case 'show': {
-      const reply = await client.get(runReply, RESULTS_ROUTES.run(command.uid), {}, signal);
-      return write(command.json ? `${JSON.stringify(reply, undefined, 2)}\n` : printRun(reply, new Date()));
-    }
-    case 'logs':
-      return printLogs(command, client, signal);
-  }
-}
-
-async function printLogs(
-  command: Extract<Command, { name: 'logs' }>,
-  client: ResultsClient,
-  signal: AbortSignal,
-): Promise<void> {
-  const path = RESULTS_ROUTES.logs(command.uid);
-  const query = { ...command.filter, follow: String(command.follow) };
-  if (command.raw) {
-    for await (const bytes of client.bytes(path, { ...query, format: 'text' }, signal)) await write(bytes);
-    return;
-  }
-  const style = { timestamps: command.timestamps, terminal: process.stdout.isTTY };
-  for await (const { entry, text } of client.entries(path, query, signal)) {
-    await write(command.json ? `${text}\n` : formatEntry(entry, style));
-    if ('error' in entry) throw new CliError(entry.error.code, entry.error.message);
-  }
-}
-
-async function main(): Promise<void> {
-  const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
-    process.once(name, () => {
-      process.exitCode = name === 'SIGINT' ? 130 : 143;
-      stop.abort(new Error(`received ${name}`));
-    });
-  // `ebbflow logs UID | head` is an ordinary end.
-  process.stdout.on('error', () => stop.abort(new Error('the reader has left')));
-  let close = (): void => undefined;
-  try {
-    const command = parseCommand(process.argv.slice(2));
-    let { server } = command.connection;
-    if (command.name !== 'help' && server === undefined) {
-      const forward = await openForward(command.connection, stop.signal);
-      ({ url: server, close } = forward);
-    }
-    await run(command, new ResultsClient(server ?? 'http://127.0.0.1'), stop.signal);
-  } catch (error) {
-    if (stop.signal.aborted) return;
-    process.exitCode = error instanceof CliError && error.code === 'Usage' ? 2 : 1;
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`ebbflow: ${message}\n`);
-    if (error instanceof CliError && error.next !== undefined) process.stderr.write(`try: ${error.next}\n`);
-  } finally {
-    close();
-  }
-}
-
-await main();

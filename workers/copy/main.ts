@@ -15,6 +15,7 @@ import { enableLinearExpressions } from './linear.ts';
 import { PlanProblems, PlanRefused } from './problems.ts';
 import { reportProgress } from './progress.ts';
 import { sha256, type ResultsStore } from './results.ts';
+import { makeSignals } from './signals.ts';
 import { runStage, type StageSignals } from './stage.ts';
 import { openSides } from './stores.ts';
 import type { Tally } from './tally.ts';
@@ -34,10 +35,6 @@ export interface CopyHost {
   /** How requests to the user's stores are tried again. */
   readonly retry?: RetryPolicy;
 }
-
-/** Milliseconds after SIGTERM until requests are broken off, and until everything is (the pod's grace is 30 s). */
-const abortAfter = 18_000;
-const giveUpAfter = 26_000;
 
 /** The role `ebbflow copy`: one worker of a copy stage. Returns the exit code; never throws. */
 export async function runCopyWorker(host: CopyHost): Promise<number> {
@@ -159,23 +156,4 @@ async function writeTermination(host: CopyHost, { exitCode, reason, message }: E
   const text = formatTermination({ reason: reason ?? 'Error', message: message ?? '' });
   // Outside a pod there is no such file; the exit code and the log say the same.
   await writeFile(host.terminationLog ?? PATHS.terminationLog, text).catch(() => undefined);
-}
-
-function makeSignals(terminate: AbortSignal): StageSignals & { clear: () => void } {
-  const abort = new AbortController();
-  const last = new AbortController();
-  const timers: NodeJS.Timeout[] = [];
-  const start = (): void => {
-    timers.push(
-      setTimeout(() => abort.abort(new Error('terminated')), abortAfter),
-      setTimeout(() => last.abort(new Error('terminated')), giveUpAfter),
-    );
-  };
-  if (terminate.aborted) start();
-  else terminate.addEventListener('abort', start, { once: true });
-  const clear = (): void => {
-    terminate.removeEventListener('abort', start);
-    for (const timer of timers) clearTimeout(timer);
-  };
-  return { stop: terminate, abort: abort.signal, last: last.signal, clear };
 }

@@ -17,11 +17,19 @@ export class PlanRefused extends Error {
   /** How many problems there are; the message names the first ten. */
   readonly problems: number;
   readonly reason: CopyReason;
+  /** The first ten problems, one sentence each. */
+  readonly first: readonly string[];
 
-  constructor(message: string, problems = 1, reason: CopyReason = 'PlanRefused') {
+  constructor(
+    message: string,
+    problems = 1,
+    reason: CopyReason = 'PlanRefused',
+    first: readonly string[] = [message],
+  ) {
     super(message);
     this.problems = problems;
     this.reason = reason;
+    this.first = first;
   }
 }
 
@@ -59,7 +67,9 @@ export class PlanProblems {
     const list = this.#first.join('; ');
     if (this.#total === 1) throw new PlanRefused(list);
     const more = this.#total > named ? `, of which the first ${named}` : '';
-    throw new PlanRefused(`${this.#total} problems${more}: ${list}`, this.#total);
+    throw new PlanRefused(`${this.#total} problems${more}: ${list}`, this.#total, 'PlanRefused', [
+      ...this.#first,
+    ]);
   }
 }
 

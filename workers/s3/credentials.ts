@@ -66,15 +66,29 @@ export function mountedCredentials(directory: string, now: () => number = Date.n
 export function ambientCredentials(env: Readonly<Record<string, string | undefined>>): CredentialSource {
   const accessKeyId = env['AWS_ACCESS_KEY_ID'];
   const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
-  if (accessKeyId !== undefined && secretAccessKey !== undefined) {
-    return fixedCredentials({ accessKeyId, secretAccessKey, sessionToken: env['AWS_SESSION_TOKEN'] });
+  // An empty variable is as good as none.
+  if (accessKeyId && secretAccessKey) {
+    return fixedCredentials({
+      accessKeyId,
+      secretAccessKey,
+      sessionToken: env['AWS_SESSION_TOKEN'] || undefined,
+    });
   }
+  return rememberUntilExpiry(() => fetchFromChain(undefined));
+}
+
+/** What the AWS SDK's default chain finds for a profile of ~/.aws, whatever the environment says. */
+export function profileCredentials(profile: string): CredentialSource {
+  return rememberUntilExpiry(() => fetchFromChain(profile));
+}
+
+function rememberUntilExpiry(fetch: () => Promise<Credentials>): CredentialSource {
   let pending: Promise<Credentials> | undefined;
   let until = 0;
   return async () => {
     if (pending === undefined || Date.now() > until - refreshBefore) {
       until = Number.POSITIVE_INFINITY;
-      pending = fetchFromChain().then((credentials) => {
+      pending = fetch().then((credentials) => {
         until = credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
         return credentials;
       });
@@ -86,13 +100,18 @@ export function ambientCredentials(env: Readonly<Record<string, string | undefin
   };
 }
 
-async function fetchFromChain(): Promise<Credentials> {
+async function fetchFromChain(profile: string | undefined): Promise<Credentials> {
   const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
   try {
-    const found = await fromNodeProviderChain()();
+    const found = await fromNodeProviderChain(profile === undefined ? {} : { profile })();
     const { accessKeyId, secretAccessKey, sessionToken, expiration } = found;
     return { accessKeyId, secretAccessKey, sessionToken, expiration };
   } catch (error) {
+    if (profile !== undefined) {
+      throw new CredentialsError(`profile ${JSON.stringify(profile)} of ~/.aws gives no credentials`, {
+        cause: error,
+      });
+    }
     throw new CredentialsError(
       "no credentials found: give the store a secretRef, or give the stage's service account a workload identity",
       { cause: error },

@@ -103,7 +103,7 @@ const PARTS: readonly Part[] = [
   { files: /^cli\/entry\.ts$/, values: /^(operator\/main\.ts$|workers\/)/, node: ANY, packages: false },
   {
     files: /^cli\//,
-    values: /^(operator\/(api|stages)|workers)\//,
+    values: /^(operator\/(api|stages)|workers|cli)\//,
     node: ANY,
     packages: /^(zod|undici|yaml)$/,
   },

@@ -1,0 +1,151 @@
+/** The command line of `ebbflow copy`, taken apart. Pure. */
+import { parseArgs } from 'node:util';
+import { CliError } from '../errors.ts';
+import { type CopyOptions, OPTIONS } from './options.ts';
+import { parseLocation, type S3Location } from './location.ts';
+import { readStores, type StoreFlags } from './storeflags.ts';
+
+/** What is to be copied, and how. Names of choices are the API's. */
+export interface CopyJobText {
+  readonly source: S3Location;
+  readonly destination: S3Location;
+  readonly rename: readonly { readonly match: string; readonly replace: string }[];
+  readonly mode: 'Copy' | 'Move';
+  readonly onUnmatched: 'Fail' | 'Skip' | 'Copy';
+  readonly onExisting: 'SkipIdentical' | 'Fail' | 'Overwrite';
+  readonly onEmpty: 'Fail' | 'Succeed';
+  readonly keyEquivalence: 'Auto' | 'Exact' | 'Posix' | 'NFC' | 'CaseInsensitive';
+  readonly transfer: 'Auto' | 'ServerSide' | 'Stream';
+  readonly multipartThreshold: string | undefined;
+  readonly verify: 'ETag' | 'Checksum' | 'Sample';
+  readonly samplePercent: number | undefined;
+}
+
+export interface CopyRequest {
+  readonly job: CopyJobText;
+  readonly stores: StoreFlags;
+  readonly maxFailures: number;
+  readonly dryRun: boolean;
+  /** Requests in flight at most. */
+  readonly concurrency: number | undefined;
+  /** Where plan and ledger are kept. */
+  readonly state: string | undefined;
+  /** Leave an unfinished run alone and plan anew. */
+  readonly anew: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+export type CopyCommand = { readonly name: 'help' } | ({ readonly name: 'copy' } & CopyRequest);
+
+/** @throws CliError that says what to type. */
+export function parseCopyCommand(args: readonly string[]): CopyCommand {
+  const { values, positionals } = parse(args);
+  if (values.help === true || args.length === 0) return { name: 'help' };
+  const planOnly = positionals[0] === 'plan';
+  const [source, destination, extra] = planOnly ? positionals.slice(1) : positionals;
+  if (source === undefined || destination === undefined) {
+    throw usage('name a source and a destination: ebbflow copy s3://bucket/prefix s3://bucket/prefix');
+  }
+  if (extra !== undefined) throw usage(`two locations are enough; ${JSON.stringify(extra)} is too much`);
+  return {
+    name: 'copy',
+    job: readJob(values, source, destination),
+    stores: readStores(values),
+    maxFailures: readCount('max-failures', values['max-failures'], 0) ?? 0,
+    dryRun: planOnly || values['dry-run'] === true,
+    concurrency: readCount('concurrency', values.concurrency, 1, 1024),
+    state: values.state,
+    anew: values.new ?? false,
+    json: values.json ?? false,
+    quiet: values.quiet ?? false,
+  };
+}
+
+function readJob(values: CopyOptions, source: string, destination: string): CopyJobText {
+  const samplePercent = readCount('sample-percent', values['sample-percent'], 1, 100);
+  const verify = choose('verify', values.verify, ['ETag', 'Checksum', 'Sample'], 'ETag');
+  if (samplePercent !== undefined && verify !== 'Sample') {
+    throw usage('--sample-percent needs --verify sample');
+  }
+  return {
+    source: parseLocation(source, 'source'),
+    destination: parseLocation(destination, 'destination'),
+    rename: pairRules(values.match ?? [], values.replace ?? []),
+    mode: values.move === true ? 'Move' : 'Copy',
+    onUnmatched: choose('on-unmatched', values['on-unmatched'], ['Fail', 'Skip', 'Copy'], 'Fail'),
+    onExisting: choose(
+      'on-existing',
+      values['on-existing'],
+      ['SkipIdentical', 'Fail', 'Overwrite'],
+      'SkipIdentical',
+    ),
+    onEmpty: choose('on-empty', values['on-empty'], ['Fail', 'Succeed'], 'Fail'),
+    keyEquivalence: choose(
+      'key-equivalence',
+      values['key-equivalence'],
+      ['Auto', 'Exact', 'Posix', 'NFC', 'CaseInsensitive'],
+      'Auto',
+    ),
+    transfer: choose('transfer', values.transfer, ['Auto', 'ServerSide', 'Stream'], 'Auto'),
+    multipartThreshold: values['multipart-threshold'],
+    verify,
+    samplePercent,
+  };
+}
+
+/** `--match` and `--replace` stand in pairs; the first pair that matches a key wins. */
+function pairRules(matches: readonly string[], replaces: readonly string[]) {
+  if (matches.length !== replaces.length) {
+    const counts = `${matches.length} --match and ${replaces.length} --replace`;
+    throw usage(`every --match needs its --replace: there are ${counts}`);
+  }
+  return matches.map((match, index) => ({ match, replace: replaces[index] ?? '' }));
+}
+
+function parse(args: readonly string[]): {
+  readonly values: CopyOptions;
+  readonly positionals: readonly string[];
+} {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw usage(error instanceof Error ? error.message : 'the options cannot be read');
+  }
+}
+
+/** One of the API's words, written its way or in lower case with dashes. */
+function choose<T extends string>(
+  option: string,
+  text: string | undefined,
+  words: readonly [T, ...T[]],
+  otherwise: T,
+): T {
+  if (text === undefined) return otherwise;
+  const found = words.find((word) => word === text || toFlagWord(word) === text.toLowerCase());
+  if (found !== undefined) return found;
+  const known = words.map(toFlagWord).join(', ');
+  throw usage(`--${option} ${JSON.stringify(text)} is none of ${known}`);
+}
+
+/** `SkipIdentical` is `skip-identical` on the command line; `ETag` and `NFC` stay one word. */
+export function toFlagWord(word: string): string {
+  return word.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase();
+}
+
+function readCount(
+  option: string,
+  text: string | undefined,
+  least: number,
+  most = 2 ** 31 - 1,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  const range = most === 2 ** 31 - 1 ? `from ${least}` : `from ${least} to ${most}`;
+  throw usage(`--${option} ${JSON.stringify(text)} is not a whole number ${range}`);
+}
+
+function usage(message: string): CliError {
+  return new CliError('Usage', message, { next: 'ebbflow copy --help' });
+}

@@ -1,0 +1,66 @@
+/** `ebbflow copy`: the process around it. */
+import { CliError } from '../errors.ts';
+import { parseCopyCommand } from './arguments.ts';
+import { COPY_USAGE } from './options.ts';
+import { type CopyReport, printReport } from './report.ts';
+import { Screen } from './screen.ts';
+
+/** Runs the command and returns the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const interrupt = listenForInterrupts();
+  try {
+    const command = parseCopyCommand(args);
+    if (command.name === 'help') {
+      process.stdout.write(COPY_USAGE);
+      return 0;
+    }
+    const { runCopy } = await import('./run.ts');
+    const screen = new Screen(process.stderr, command.quiet);
+    interrupt.onFirst = () =>
+      screen.say('Stopping: what is under way is finished and recorded. Ctrl-C again stops at once.');
+    const report = await runCopy(command, { env: process.env, screen, stop: interrupt.signal });
+    const exitCode = report.result === 'Interrupted' ? interrupt.exitCode() : report.exitCode;
+    if (command.json) process.stdout.write(`${JSON.stringify({ ...report, exitCode }, undefined, 2)}\n`);
+    else process.stdout.write(printReport(report));
+    sayMessage(report, screen);
+    return exitCode;
+  } catch (error) {
+    return sayError(error);
+  } finally {
+    interrupt.close();
+  }
+}
+
+function sayMessage({ message, details = [] }: CopyReport, screen: Screen): void {
+  if (message === undefined) return;
+  screen.say(`ebbflow: ${message}${details.length > 0 ? ':' : ''}`);
+  for (const detail of details) screen.say(`  ${detail}`);
+}
+
+function sayError(error: unknown): number {
+  process.stderr.write(`ebbflow: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (error instanceof CliError && error.next !== undefined) process.stderr.write(`try: ${error.next}\n`);
+  return error instanceof CliError && error.code === 'Usage' ? 2 : 1;
+}
+
+/** The first signal asks for an orderly end, the second ends the process. */
+function listenForInterrupts() {
+  const stop = new AbortController();
+  let code = 143;
+  const listeners = {
+    signal: stop.signal,
+    onFirst: (): void => undefined,
+    exitCode: () => code,
+    close: (): void => {
+      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
+    },
+  };
+  const onSignal = (name: NodeJS.Signals): void => {
+    code = name === 'SIGINT' ? 130 : 143;
+    if (stop.signal.aborted) process.exit(code);
+    listeners.onFirst();
+    stop.abort(new Error(`ended by ${name}`));
+  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
+  return listeners;
+}

@@ -1,0 +1,92 @@
+/** The options of `ebbflow copy`, and what they mean. */
+import type { parseArgs } from 'node:util';
+
+/** For util.parseArgs. */
+export const OPTIONS = {
+  match: { type: 'string', multiple: true },
+  replace: { type: 'string', multiple: true },
+  'dry-run': { type: 'boolean' },
+  move: { type: 'boolean' },
+  'on-existing': { type: 'string' },
+  'on-unmatched': { type: 'string' },
+  'on-empty': { type: 'string' },
+  'max-failures': { type: 'string' },
+  verify: { type: 'string' },
+  'sample-percent': { type: 'string' },
+  concurrency: { type: 'string' },
+  'key-equivalence': { type: 'string' },
+  transfer: { type: 'string' },
+  'multipart-threshold': { type: 'string' },
+  endpoint: { type: 'string' },
+  region: { type: 'string' },
+  addressing: { type: 'string' },
+  profile: { type: 'string' },
+  'source-endpoint': { type: 'string' },
+  'source-region': { type: 'string' },
+  'source-addressing': { type: 'string' },
+  'source-profile': { type: 'string' },
+  'destination-endpoint': { type: 'string' },
+  'destination-region': { type: 'string' },
+  'destination-addressing': { type: 'string' },
+  'destination-profile': { type: 'string' },
+  state: { type: 'string' },
+  new: { type: 'boolean' },
+  json: { type: 'boolean' },
+  quiet: { type: 'boolean', short: 'q' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+export type CopyOptions = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
+
+export const COPY_USAGE = `ebbflow copy: copy and rename objects in S3 stores, from this machine, without a cluster
+
+  ebbflow copy s3://BUCKET/PREFIX s3://BUCKET/PREFIX [options]
+  ebbflow copy plan s3://BUCKET/PREFIX s3://BUCKET/PREFIX [options]      the same as --dry-run
+
+Prefixes are plain strings: no slash is added. Before the first object is written, the whole plan is proved free of
+collisions. Plan and ledger are kept in a directory of this machine; after a crash or Ctrl-C the same command goes on.
+
+What is copied
+  --match RE            regular expression with named groups, on the key after the source's prefix; linear-time:
+                        no look-around, no back-references. In pairs with --replace; the first that matches wins
+  --replace TEMPLATE    the whole new key after the destination's prefix: {group} {key} {dir} {stem} {ext} {size}
+                        {date:YYYY-MM-DD} {hash:4}, filters {x|lower} {x|upper} {x|pad:6}; {{ and }} are braces
+  --on-unmatched WHAT   fail (default), skip or copy a key that no --match fits
+  --on-existing WHAT    skip-identical (default; fails where contents differ), fail or overwrite
+  --on-empty WHAT       fail (default) or succeed when there is nothing to copy
+  --move                delete each source after its copy was verified and recorded
+  --dry-run             plan only: counts, bytes, first renames and every problem; nothing is written
+
+How
+  --verify HOW          etag (default), checksum (ask the store for checksums of whole objects) or sample (read a share
+                        of the objects again on both sides and compare the bytes)
+  --sample-percent N    the share for --verify sample, 1 to 100 (default 1)
+  --max-failures N      so many objects may fail without failing the copy (default 0)
+  --concurrency N       requests in flight at most (default 32)
+  --transfer HOW        auto (default), server-side or stream
+  --multipart-threshold SIZE   copy larger objects in parts, such as 512Mi (default and most: 5Gi)
+  --key-equivalence HOW auto (default: the store is asked), exact, posix, nfc or case-insensitive
+
+Stores; each option also exists as --source-... and --destination-... for copies between two stores
+  --endpoint URL        default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, else Amazon S3
+  --region REGION       default: AWS_REGION, AWS_DEFAULT_REGION, else us-east-1
+  --addressing HOW      path or virtual; default: path with an endpoint, virtual without
+  --profile NAME        profile of ~/.aws; default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, else what the AWS SDK
+                        finds (AWS_PROFILE, SSO, web identity, instance role). Secrets are never options
+
+State and output
+  --state DIR           where plan and ledger are kept (default: below ~/.local/state/ebbflow/copy, one per job)
+  --new                 leave an unfinished run of this job alone and plan anew
+  --json                print one result for programs on stdout; progress stays on stderr
+  -q, --quiet           no progress
+
+Ctrl-C finishes and records what is under way, then ends; a second one ends at once. Both can be continued.
+
+Exit codes
+  0   done                                    10  refused: the plan has problems; nothing was written
+  2   the command line is wrong               11  more objects failed than --max-failures; all others are done
+  1   a fault of this program                 12  a store cannot be reached or goes on failing; try again later
+                                              130 or 143  ended by Ctrl-C or SIGTERM; the same command goes on
+
+ACLs, object locks and website redirects are not carried over; metadata, content headers, tags and storage classes are.
+`;

@@ -1,0 +1,103 @@
+/** What a copy says at its end, to people and to programs. Pure. */
+import type { PlanIndex } from '../../workers/contract/copyplan.ts';
+import type { CopyResult } from '../../workers/contract/manifests.ts';
+import { formatBytes, formatCount, formatDuration } from '../format.ts';
+
+/** Printed by `--json` and kept as `end.json` beside the ledger. */
+export interface CopyReport {
+  readonly version: 1;
+  /** `Interrupted` and `Unavailable` go on with the same command; `Refused` wrote nothing. */
+  readonly result:
+    | 'Copied'
+    | 'CopiedWithFailures'
+    | 'Planned'
+    | 'Refused'
+    | 'Failed'
+    | 'Unavailable'
+    | 'Interrupted'
+    | 'Error';
+  readonly exitCode: number;
+  /** What is wrong, where, and what to do. */
+  readonly message?: string | undefined;
+  readonly source: string;
+  readonly destination: string;
+  readonly dryRun: boolean;
+  /** An earlier call made the plan. */
+  readonly resumed: boolean;
+  /** Directory with plan and ledger of this run. */
+  readonly state?: string | undefined;
+  readonly seconds: number;
+  readonly plan?: PlanSummary | undefined;
+  readonly copy?: CopyResult | undefined;
+  /** The first ten problems of the plan, or failures of the copy. */
+  readonly details?: readonly string[] | undefined;
+  /** The first rows of a dry run whose key changes. */
+  readonly renames?: readonly Rename[] | undefined;
+}
+
+export interface Rename {
+  readonly source: string;
+  readonly destination: string;
+}
+
+export type PlanSummary = Pick<
+  PlanIndex,
+  | 'listed'
+  | 'unmatched'
+  | 'rows'
+  | 'toCopy'
+  | 'skipped'
+  | 'unchanged'
+  | 'renamed'
+  | 'bytes'
+  | 'keyEquivalence'
+  | 'transfer'
+>;
+
+export function summarisePlan(index: PlanIndex): PlanSummary {
+  const { listed, unmatched, rows, toCopy, skipped, unchanged, renamed, bytes, keyEquivalence, transfer } =
+    index;
+  return { listed, unmatched, rows, toCopy, skipped, unchanged, renamed, bytes, keyEquivalence, transfer };
+}
+
+/** The last words on standard output; failures are told elsewhere. */
+export function printReport(report: CopyReport): string {
+  const { copy, plan } = report;
+  if (report.result === 'Planned' && plan !== undefined) return printPlan(report, plan);
+  if (copy === undefined) return '';
+  const { planned, copied, renamed, skipped, unchanged, moved, failed, bytes } = copy;
+  const facts = [`${formatCount(renamed)} renamed`];
+  if (skipped > 0) facts.push(`${formatCount(skipped)} there before`);
+  if (unchanged > 0) facts.push(`${formatCount(unchanged)} in place already`);
+  if (moved > 0) facts.push(`${formatCount(moved)} sources deleted`);
+  if (failed > 0) facts.push(`${formatCount(failed)} failed`);
+  const verb =
+    report.result === 'Interrupted' || report.result === 'Unavailable' ? 'Copied so far' : 'Copied';
+  const what = `${formatCount(copied)} of ${formatCount(planned)} objects, ${formatBytes(bytes)}`;
+  const took = report.seconds < 10 ? `${report.seconds.toFixed(1)}s` : formatDuration(report.seconds);
+  const where = report.state === undefined ? '' : `Plan and ledger: ${report.state}\n`;
+  return `${verb} ${what}, in ${took}: ${facts.join(', ')}.\n${where}`;
+}
+
+function printPlan(report: CopyReport, plan: PlanSummary): string {
+  const lines = [
+    `Plan: ${report.source} to ${report.destination}`,
+    `  listed        ${objects(plan.listed)}`,
+    `  to copy       ${objects(plan.toCopy)}, ${formatBytes(plan.bytes)}`,
+    `  renamed       ${objects(plan.renamed)}`,
+    `  there before  ${objects(plan.skipped)}`,
+  ];
+  if (plan.unchanged > 0) lines.push(`  in place      ${objects(plan.unchanged)}`);
+  if (plan.unmatched > 0) lines.push(`  unmatched     ${objects(plan.unmatched)}, left out`);
+  const renames = report.renames ?? [];
+  if (renames.length > 0) {
+    lines.push(renames.length < plan.renamed ? `The first ${renames.length} renames:` : 'Renames:');
+    for (const { source, destination } of renames) lines.push(`  ${source}  ->  ${destination}`);
+  }
+  lines.push('Nothing was written. The plan has no collisions and no other problems.');
+  return `${lines.join('\n')}\n`;
+}
+
+function objects(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? 'object' : 'objects'}`;
+}

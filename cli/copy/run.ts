@@ -1,0 +1,171 @@
+/** `ebbflow copy`: the engine of the copy stage on this machine, with its plan and ledger in a directory. */
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CopyStage } from '../../operator/api/copystage.ts';
+import type { PlanIndex } from '../../workers/contract/copyplan.ts';
+import { resolveJob, type CopyJob } from '../../workers/copy/job.ts';
+import { enableLinearExpressions } from '../../workers/copy/linear.ts';
+import { LocalStore } from '../../workers/copy/localstore.ts';
+import { PlanProblems } from '../../workers/copy/problems.ts';
+import { makeSignals } from '../../workers/copy/signals.ts';
+import { runStage, type StageEnd } from '../../workers/copy/stage.ts';
+import type { Tally } from '../../workers/copy/tally.ts';
+import type { CopyJobText, CopyRequest } from './arguments.ts';
+import { judgeEnd, judgeError, type Judged } from './ending.ts';
+import { formatLocation } from './location.ts';
+import { firstRenames } from './renames.ts';
+import { type CopyReport, summarisePlan } from './report.ts';
+import { checkRules } from './rules.ts';
+import type { Screen } from './screen.ts';
+import { openState, type RunState } from './state.ts';
+import { type Environment, type LocalStores, openLocalSides, resolveStores } from './stores.ts';
+import { watchCopy } from './watcher.ts';
+
+/** What the command takes from its process. */
+export interface CopyHost {
+  readonly env: Environment;
+  readonly screen: Screen;
+  /** Aborted by Ctrl-C or SIGTERM. */
+  readonly stop: AbortSignal;
+}
+
+/** The stage's name in the keys of plan and ledger. */
+export const LOCAL_STAGE = 'copy';
+
+/** Runs a copy to its end. @throws CliError before anything is begun. */
+export async function runCopy(request: CopyRequest, host: CopyHost): Promise<CopyReport> {
+  enableLinearExpressions();
+  checkRules(request.job.rename);
+  const stores = resolveStores(request.stores, host.env);
+  const state = await openPlace(request, stores, host.env);
+  try {
+    const report = await copyWith(request, stores, state, host);
+    if (report.result === 'Copied' || report.result === 'CopiedWithFailures' || report.result === 'Failed') {
+      await state.finish(report);
+    }
+    return report;
+  } finally {
+    await state.close();
+  }
+}
+
+/** Where plan and ledger lie; those of a dry run only until it has been told. */
+async function openPlace(request: CopyRequest, stores: LocalStores, env: Environment): Promise<RunState> {
+  if (request.dryRun) {
+    const directory = await mkdtemp(join(tmpdir(), 'ebbflow-plan-'));
+    const close = async () => rm(directory, { recursive: true, force: true });
+    return { directory, uid: randomUUID(), finish: async () => undefined, close };
+  }
+  const job = { ...request.job, stores };
+  const directory = request.state ?? defaultDirectory(job, env);
+  return openState(directory, job, request.anew);
+}
+
+/** One directory per job: two calls that mean the same copy share it. */
+function defaultDirectory(job: CopyJobText & { readonly stores: LocalStores }, env: Environment): string {
+  const base = env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state');
+  const hash = createHash('sha256').update(JSON.stringify(job)).digest('hex').slice(0, 12);
+  return join(base, 'ebbflow', 'copy', `${job.source.bucket}-${job.destination.bucket}-${hash}`);
+}
+
+/** The copy member of a stage that says the same. */
+function stageOf({ job, maxFailures, dryRun }: CopyRequest, { one }: LocalStores): CopyStage {
+  const { source, destination, ...rest } = job;
+  return {
+    ...rest,
+    source: { store: one ? 'store' : 'source', ...source },
+    destination: { store: one ? 'store' : 'destination', ...destination },
+    rename: [...job.rename],
+    maxFailures,
+    dryRun,
+  };
+}
+
+interface Observed {
+  tally: Tally | undefined;
+  index: PlanIndex | undefined;
+  resumed: boolean;
+}
+
+async function copyWith(
+  request: CopyRequest,
+  stores: LocalStores,
+  state: RunState,
+  host: CopyHost,
+): Promise<CopyReport> {
+  const start = performance.now();
+  const results = new LocalStore(state.directory);
+  if (!request.dryRun) await results.tidy();
+  const problems = new PlanProblems();
+  const resolved = resolveJob(stageOf(request, stores), problems);
+  const job: CopyJob = { ...resolved, concurrency: request.concurrency ?? resolved.concurrency };
+  const observed: Observed = { tally: undefined, index: undefined, resumed: false };
+  const signals = makeSignals(host.stop);
+  const sides = await openLocalSides(stores, host.env, Math.max(64, job.concurrency + 8));
+  const watcher = watchCopy(host.screen, () => ({
+    copying: observed.tally && { tally: observed.tally, totalBytes: observed.index?.bytes ?? 0 },
+    listed: undefined,
+    throttled: undefined,
+  }));
+  let judged: Judged;
+  try {
+    const end: StageEnd = await runStage(
+      {
+        job,
+        problems,
+        sides,
+        results,
+        worker: { stage: LOCAL_STAGE, index: 0, podUID: randomUUID() },
+        workers: 1,
+        owner: `${state.uid}-${LOCAL_STAGE}`,
+        log: logTo(host.screen),
+        onTally: (tally, index, resumed) => {
+          Object.assign(observed, { tally, index, resumed });
+          if (resumed) host.screen.tell(sayResumed(index));
+        },
+      },
+      signals,
+    );
+    judged = judgeEnd(end, request);
+  } catch (error) {
+    judged = judgeError(error, { stopped: host.stop.aborted, planned: observed.index !== undefined });
+  } finally {
+    watcher.stop();
+    signals.clear();
+    await Promise.all([sides.source.close(), sides.destination.close()]);
+  }
+  const { index, tally, resumed } = observed;
+  const planned = judged.result === 'Planned' && index !== undefined;
+  return {
+    version: 1,
+    ...judged,
+    source: formatLocation(request.job.source),
+    destination: formatLocation(request.job.destination),
+    dryRun: request.dryRun,
+    resumed,
+    state: index === undefined || request.dryRun ? undefined : state.directory,
+    seconds: Math.round(performance.now() - start) / 1000,
+    plan: index && summarisePlan(index),
+    copy: request.dryRun ? undefined : tally?.result,
+    renames: planned ? await firstRenames(results, LOCAL_STAGE, index, job) : undefined,
+  };
+}
+
+function sayResumed(index: PlanIndex): string {
+  const time = index.time.slice(0, 19).replace('T', ' ');
+  return `Going on with the copy that was planned at ${time} UTC (--new would plan anew).`;
+}
+
+/** Only what somebody should know before the end; single failures come with the report. */
+function logTo(screen: Screen) {
+  return {
+    info: () => undefined,
+    warn: (facts: object, message: string) => {
+      if (message === 'object not copied') return;
+      const details = Object.values(facts).map(String).join(' ');
+      screen.tell(`warning: ${message}${details === '' ? '' : `: ${details}`}`);
+    },
+  };
+}

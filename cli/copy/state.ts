@@ -1,0 +1,131 @@
+/** The directory in which a copy keeps its plan and ledger, so that the same command can go on after a crash. */
+import { randomUUID } from 'node:crypto';
+import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { CliError } from '../errors.ts';
+import { takeLock } from './lock.ts';
+
+/** Finished runs of a job that are kept, with their ledgers. */
+const keptRuns = 10;
+
+const JOB_FILE = 'job.json';
+const END_FILE = 'end.json';
+/** `20261127T005500Z-<uuid>`: sorts by time. */
+const RUN = /^(\d{8}T\d{6}Z)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+
+/** One run of a job, open until `finish` is called. */
+export interface RunState {
+  readonly directory: string;
+  /** Names the run's throw-away objects. */
+  readonly uid: string;
+  /** Records how the run ended; the next call of the job is a new run. `end` is kept as JSON. */
+  finish(end: object): Promise<void>;
+  /** Lets the next process in. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the state of a job and takes its lock: the run that was not finished, or a new one. `job` says what the job is,
+ * as plain data; a directory belongs to one job.
+ * @throws CliError when the directory belongs to another job, another process is in it, or it cannot be used.
+ */
+export async function openState(directory: string, job: object, anew: boolean): Promise<RunState> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const unlock = await takeLock(directory);
+    try {
+      await claimFor(directory, job);
+      const runs = await listRuns(directory);
+      const last = runs.at(-1);
+      if (anew && last?.ended === false) await endRun(last.directory, { result: 'Abandoned' });
+      await removeOld(runs);
+      const run = last === undefined || last.ended || anew ? nameRun(directory, new Date()) : last;
+      return { ...run, finish: (end) => endRun(run.directory, end), close: unlock };
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof CliError || !(error instanceof Error) || !('code' in error)) throw error;
+    throw new CliError('State', `the state directory ${directory} cannot be used: ${String(error.code)}`, {
+      cause: error,
+    });
+  }
+}
+
+export interface KnownRun {
+  readonly directory: string;
+  readonly uid: string;
+  readonly ended: boolean;
+}
+
+/** The runs of a job, oldest first. */
+export async function listRuns(directory: string): Promise<KnownRun[]> {
+  const names = (await readdir(directory)).filter((name) => RUN.test(name)).toSorted();
+  return Promise.all(
+    names.map(async (name) => {
+      const path = join(directory, name);
+      return { directory: path, uid: RUN.exec(name)?.[2] ?? '', ended: await exists(join(path, END_FILE)) };
+    }),
+  );
+}
+
+function nameRun(directory: string, now: Date): { readonly directory: string; readonly uid: string } {
+  const uid = randomUUID();
+  const time = now.toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  return { directory: join(directory, `${time}-${uid}`), uid };
+}
+
+const jobFile = z.object({ version: z.literal(1), job: z.record(z.string(), z.unknown()) });
+
+/** What the directory's job is; undefined for a directory that has none. */
+export async function readJob(directory: string): Promise<Record<string, unknown> | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(directory, JOB_FILE), 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return jobFile.parse(JSON.parse(text)).job;
+}
+
+async function claimFor(directory: string, job: object): Promise<void> {
+  const plain: unknown = JSON.parse(JSON.stringify(job));
+  const known = await readJob(directory);
+  if (known === undefined) {
+    await writeWhole(join(directory, JOB_FILE), { version: 1, job: plain });
+  } else if (!isDeepStrictEqual(known, plain)) {
+    throw new CliError(
+      'OtherJob',
+      `${directory} keeps the state of another copy (see ${JOB_FILE} in it); give this one another --state, or none`,
+    );
+  }
+}
+
+async function endRun(directory: string, end: object): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writeWhole(join(directory, END_FILE), end);
+}
+
+/** Under another name first, so that a crash leaves no half of it. */
+async function writeWhole(path: string, content: object): Promise<void> {
+  await writeFile(`${path}.new`, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600, flush: true });
+  await rename(`${path}.new`, path);
+}
+
+async function removeOld(runs: readonly KnownRun[]): Promise<void> {
+  const ended = runs.filter((run) => run.ended);
+  for (const { directory } of ended.slice(0, Math.max(0, ended.length - keptRuns))) {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
