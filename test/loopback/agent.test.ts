@@ -188,6 +188,40 @@ describe('agent', () => {
     expect(bed.manifest).toMatchObject({ exit: { code: 3 } });
   });
 
+  const refuses = (status: number, code: string) => ({ status, body: `<Error><Code>${code}</Code></Error>` });
+
+  test('a results store that refuses for a while does not cost the work that was done', async () => {
+    const moment = [
+      refuses(404, 'NoSuchBucket'),
+      refuses(403, 'AccessDenied'),
+      refuses(403, 'AccessDenied'),
+      refuses(503, 'SlowDown'),
+    ];
+    bed.double.faults.set('PUT', moment);
+    const ended = runAgent(bed.host({}));
+    bed.start('exit 0');
+    expect(await ended).toBe(EXIT.ok);
+    expect(bed.manifest).toMatchObject({ exit: { code: 0 } });
+    expect(bed.double.reports).toHaveLength(1);
+  });
+
+  test.each([
+    [404, 'NoSuchBucket'],
+    [403, 'AccessDenied'],
+  ])('a results store that goes on refusing (%i) is said in one sentence', async (status, code) => {
+    bed.double.faults.set(
+      'PUT',
+      Array.from({ length: 100 }, () => refuses(status, code)),
+    );
+    const ended = runAgent(bed.host({}, { store: 1_500 }));
+    bed.start('exit 0');
+    expect(await ended).toBe(EXIT.unavailable);
+    expect(bed.double.count('PUT')).toBeGreaterThan(2);
+    const said = await bed.termination();
+    expect(said).toMatchObject({ reason: 'StoreUnavailable' });
+    expect(JSON.stringify(said)).toMatch(new RegExp(`worker.json.*${code} .*look at the results bucket`));
+  });
+
   test('after SIGTERM even exit code 0 is no success', async () => {
     const ended = runAgent(bed.host(withOutput));
     const child = bed.start(

@@ -117,6 +117,13 @@ describe('client of the worker API', () => {
     expect(`${broken.message} ${broken.stack}`).not.toContain('signature');
   });
 
+  test('a store that refuses is not an operator that refuses', async () => {
+    const grant = await grantFor('k');
+    double.faults.set('PUT', [{ status: 404, body: '<Error><Code>NoSuchBucket</Code></Error>' }]);
+    const error = await failure(api.put(grant, Buffer.from('1'), signal));
+    expect(error).toMatchObject({ code: 'StoreRefused', refusal: 'NoSuchBucket', retryable: false });
+  });
+
   test('reads through a grant, and knows what is not there', async () => {
     double.objects.set('train/0/x/outputs.json', Buffer.from('[]'));
     const { existing, get } = await api.grants({ list: ['train'], get: ['train/none'] }, signal);

@@ -208,7 +208,7 @@ function storeRefusal(what: string, answer: ApiAnswer): WorkerApiError {
   )?.[1];
   const unsigned = answer.status === 400 || answer.status === 401 || answer.status === 403;
   return new WorkerApiError(what, {
-    code: unsigned ? 'GrantRefused' : 'Refused',
+    code: unsigned ? 'GrantRefused' : 'StoreRefused',
     status: answer.status,
     refusal: code,
     detail: `the results store refused: ${code ?? 'no reason given'}`,

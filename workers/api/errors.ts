@@ -8,8 +8,12 @@ export type WorkerApiErrorCode =
   | 'BadReply'
   /** The store says that a presigned URL is not valid (any more): ask for a new one. */
   | 'GrantRefused'
-  /** The operator or the store said no; `refusal` has its own code. */
-  | 'Refused';
+  /** The operator said no; `refusal` has its own code. */
+  | 'Refused'
+  /** The store said no, and not because of the URL; `refusal` has its own code. */
+  | 'StoreRefused';
+
+const refusals: ReadonlySet<WorkerApiErrorCode> = new Set(['Refused', 'StoreRefused']);
 
 /**
  * A call that failed for good: after all tries, or because trying again cannot help. Messages name the host and what
@@ -20,7 +24,7 @@ export class WorkerApiError extends Error {
   readonly code: WorkerApiErrorCode;
   /** HTTP status; 0 when there was none. */
   readonly status: number;
-  /** The operator's own code of a refusal. */
+  /** The other side's own code of a refusal. */
   readonly refusal: string | undefined;
   /** Whether the same call may succeed later. */
   readonly retryable: boolean;
@@ -48,6 +52,6 @@ export class WorkerApiError extends Error {
       fault.code === 'Timeout' ||
       fault.code === 'ConnectionFailed' ||
       fault.code === 'BadReply' ||
-      (fault.code === 'Refused' && (status === 408 || status === 409 || status === 429 || status >= 500));
+      (refusals.has(fault.code) && (status === 408 || status === 409 || status === 429 || status >= 500));
   }
 }

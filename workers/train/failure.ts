@@ -67,6 +67,10 @@ export function failureOf(error: unknown, otherwise: { exitCode: number; reason:
     return { ...otherwise, message };
   }
   if (error instanceof WorkerApiError) {
+    if (error.code === 'StoreRefused' || error.code === 'GrantRefused') {
+      const hint = `${message}: whoever runs Ebbflow has to look at the results bucket and the operator's rights on it`;
+      return { exitCode: EXIT.unavailable, reason: 'StoreUnavailable', message: hint };
+    }
     const fenced = error.code === 'Refused' && error.status >= 400 && error.status < 500 && !error.retryable;
     return fenced
       ? { exitCode: EXIT.notAdmitted, reason: 'Error', message: `the operator refused: ${message}` }

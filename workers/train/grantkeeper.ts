@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { WorkerApiError } from '../api/errors.ts';
 import type { PutOutcome, WorkerApi } from '../api/client.ts';
 import type { PutGrant } from '../contract/workerapi.ts';
+import { throughGrant } from './throughgrant.ts';
 
 /** Longest time between two grants, in milliseconds: timers and clocks drift. */
 const longestPause = 3_600_000;
@@ -35,16 +36,19 @@ export class GrantKeeper {
     });
   }
 
-  /** Writes a document, with the grant at hand, or a fresh one where there is none or the store refuses it. */
+  /**
+   * Writes a document, with the grant at hand, or a fresh one where there is none or the store refuses. `patience` in
+   * milliseconds, for the operator and then for the store.
+   */
   async put(key: string, body: Uint8Array, signal: AbortSignal, patience: number): Promise<PutOutcome> {
     const held = this.#grants.get(key) ?? (await this.#firstGrant(key, signal, patience));
-    try {
-      return await this.#api.put(held, body, signal, { patience });
-    } catch (error) {
-      if (!(error instanceof WorkerApiError) || error.code !== 'GrantRefused') throw error;
-      await this.#renew(signal, patience);
-      return this.#api.put(this.#grant(key), body, signal, { patience });
-    }
+    const renew = async (left: number): Promise<PutGrant> => {
+      await this.#renew(signal, left);
+      return this.#grant(key);
+    };
+    const transfer = (grant: PutGrant, left: number): Promise<PutOutcome> =>
+      this.#api.put(grant, body, signal, { patience: left });
+    return throughGrant(held, { renew, transfer, patience }, signal);
   }
 
   stop(): void {

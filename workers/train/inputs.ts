@@ -9,6 +9,7 @@ import { listCopied } from './copied.ts';
 import { WorkerFailure } from './failure.ts';
 import { checkFilePath, filePathOf, quotePath } from './filepath.ts';
 import type { OpenStores } from './stores.ts';
+import { throughGrant } from './throughgrant.ts';
 
 /** One object of an input and the file it becomes. */
 export interface InputFile {
@@ -111,7 +112,19 @@ async function* readOutputs(
 
 /** A document of the results bucket that must be there. */
 export async function readGrant(grant: GetGrant, reader: StageReader, signal: AbortSignal): Promise<Buffer> {
-  const body = await reader.api.get(grant, signal, { patience: reader.patience });
+  const { api, patience } = reader;
+  const body = await throughGrant(
+    grant,
+    {
+      renew: async (left) => {
+        const { get } = await api.grants({ get: [grant.key] }, signal, { patience: left });
+        return get[0] ?? grant;
+      },
+      transfer: (current, left) => api.get(current, signal, { patience: left }),
+      patience,
+    },
+    signal,
+  );
   if (body === undefined) throw refused(`${grant.key} is gone from the results store`);
   return body;
 }
