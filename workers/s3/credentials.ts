@@ -74,12 +74,12 @@ export function ambientCredentials(env: Readonly<Record<string, string | undefin
       sessionToken: env['AWS_SESSION_TOKEN'] || undefined,
     });
   }
-  return rememberUntilExpiry(() => fetchFromChain(undefined));
+  return rememberUntilExpiry(fetchFromChain);
 }
 
-/** What the AWS SDK's default chain finds for a profile of ~/.aws, whatever the environment says. */
+/** What a profile of ~/.aws gives (keys, a role to assume, SSO, a process), whatever the environment says. */
 export function profileCredentials(profile: string): CredentialSource {
-  return rememberUntilExpiry(() => fetchFromChain(profile));
+  return rememberUntilExpiry(() => fetchFromProfile(profile));
 }
 
 function rememberUntilExpiry(fetch: () => Promise<Credentials>): CredentialSource {
@@ -100,21 +100,29 @@ function rememberUntilExpiry(fetch: () => Promise<Credentials>): CredentialSourc
   };
 }
 
-async function fetchFromChain(profile: string | undefined): Promise<Credentials> {
+async function fetchFromChain(): Promise<Credentials> {
   const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
   try {
-    const found = await fromNodeProviderChain(profile === undefined ? {} : { profile })();
-    const { accessKeyId, secretAccessKey, sessionToken, expiration } = found;
-    return { accessKeyId, secretAccessKey, sessionToken, expiration };
+    return pick(await fromNodeProviderChain()());
   } catch (error) {
-    if (profile !== undefined) {
-      throw new CredentialsError(`profile ${JSON.stringify(profile)} of ~/.aws gives no credentials`, {
-        cause: error,
-      });
-    }
     throw new CredentialsError(
       "no credentials found: give the store a secretRef, or give the stage's service account a workload identity",
       { cause: error },
     );
   }
+}
+
+async function fetchFromProfile(profile: string): Promise<Credentials> {
+  const { fromIni } = await import('@aws-sdk/credential-providers');
+  try {
+    return pick(await fromIni({ profile })());
+  } catch (error) {
+    throw new CredentialsError(`profile ${JSON.stringify(profile)} of ~/.aws gives no credentials`, {
+      cause: error,
+    });
+  }
+}
+
+function pick({ accessKeyId, secretAccessKey, sessionToken, expiration }: Credentials): Credentials {
+  return { accessKeyId, secretAccessKey, sessionToken, expiration };
 }

@@ -1,0 +1,303 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { S3Client } from '../../workers/s3/client.ts';
+import { clientOf, contents, listAll, seed } from '../support/copybed.ts';
+import { CopyCommand, type Said } from '../support/copycommand.ts';
+import {
+  isProbe,
+  operationOf,
+  startProxy,
+  type Fault,
+  type PassingRequest,
+  type S3Proxy,
+} from '../support/s3proxy.ts';
+import { startGateway, type Gateway } from '../support/versitygw.ts';
+
+let gateway: Gateway;
+let client: S3Client;
+let proxy: S3Proxy;
+let command: CopyCommand;
+let round = 0;
+let from = '';
+let to = '';
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  client = clientOf(gateway);
+});
+afterAll(async () => {
+  await client.close();
+  await gateway.stop();
+});
+beforeEach(async () => {
+  round += 1;
+  from = `from-${round}`;
+  to = `to-${round}`;
+  await gateway.createBucket(from);
+  await gateway.createBucket(to);
+  proxy = await startProxy(gateway.endpoint);
+  command = await CopyCommand.create(gateway, proxy.endpoint);
+});
+afterEach(async () => {
+  await proxy.stop();
+  await command.remove();
+});
+
+const objects = Array.from({ length: 300 }, (_, n) => [`in/d${n % 5}/k${n}`, `content ${n}`] as const);
+const expected = new Map(
+  objects.map(([key, body]) => [key.replace(/^in\/(d\d)\/k(\d+)$/, 'out/$2-$1'), body]),
+);
+
+/** The command line of the copy that most tests make. */
+function words(...extra: string[]): string[] {
+  const rule = ['--match', '^(?<d>d\\d)/k(?<n>\\d+)$', '--replace', '{n}-{d}'];
+  return [`s3://${from}/in/`, `s3://${to}/out/`, ...rule, ...extra];
+}
+
+function report({ stdout }: Said): Record<string, unknown> & { copy?: Record<string, number> } {
+  return JSON.parse(stdout);
+}
+
+function copies(): string[] {
+  return proxy.seen.filter(isCopy).map(({ url }) => decodeURIComponent(url.slice(`/${to}/`.length)));
+}
+
+function isCopy(request: PassingRequest): boolean {
+  return operationOf(request) === 'CopyObject' && !isProbe(request);
+}
+
+test('copies and renames, says so in words and in JSON, and plans anew when it is run again', async () => {
+  await seed(client, from, objects);
+  const first = await command.run(words());
+  expect(first.stderr).toBe('');
+  expect(first.stdout).toMatch(/^Copied 300 of 300 objects, 3\.1 KiB, in [\d.]+s: 300 renamed\.\n/);
+  expect(first.stdout).toContain(`Plan and ledger: ${command.home}/.local/state/ebbflow/copy/${from}-${to}-`);
+  expect(first.code).toBe(0);
+  expect(await contents(client, to)).toEqual(expected);
+
+  const again = await command.run(words('--json'));
+  expect(again.code).toBe(0);
+  expect(report(again)).toMatchObject({
+    version: 1,
+    result: 'Copied',
+    exitCode: 0,
+    source: `s3://${from}/in/`,
+    destination: `s3://${to}/out/`,
+    dryRun: false,
+    resumed: false,
+    state: expect.stringContaining(command.home),
+    seconds: expect.any(Number),
+    plan: {
+      listed: 300,
+      rows: 300,
+      toCopy: 0,
+      skipped: 300,
+      renamed: 300,
+      bytes: 0,
+      keyEquivalence: 'Posix',
+    },
+    copy: { planned: 300, copied: 0, renamed: 0, skipped: 300, unchanged: 0, moved: 0, failed: 0, bytes: 0 },
+  });
+  expect(copies()).toHaveLength(300);
+});
+
+test('--dry-run and plan write nothing: not to the stores, and not to this machine', async () => {
+  await seed(client, from, objects);
+  for (const args of [words('--dry-run'), ['plan', ...words()]]) {
+    const { code, stdout, stderr } = await command.run(args);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('to copy       300 objects, 3.1 KiB');
+    expect(stdout).toContain('in/d0/k0  ->  out/0-d0');
+    expect(code).toBe(0);
+  }
+  expect(new Set(proxy.seen.map(({ method }) => method))).toEqual(new Set(['GET']));
+  expect(await readdir(command.home)).toEqual([]);
+  const json = report(await command.run(words('--dry-run', '--json')));
+  expect(json).toMatchObject({ result: 'Planned', dryRun: true, plan: { toCopy: 300 } });
+  expect(json['renames']).toHaveLength(10);
+  expect(json['state']).toBeUndefined();
+  expect(json['copy']).toBeUndefined();
+});
+
+test('a plan with problems is refused, each named, in the words of the command line', async () => {
+  await seed(client, from, objects);
+  const rule = ['--match', '^(?<d>d\\d)/', '--replace', '{d}'];
+  const refused = await command.run([`s3://${from}/in/`, `s3://${to}/`, ...rule]);
+  expect(refused.code).toBe(10);
+  expect(refused.stdout).toBe('');
+  expect(refused.stderr).toMatch(/the plan has 295 problems, and nothing was written; the first 10:\n/);
+  expect(refused.stderr).toContain('"in/d0/k0" and "in/d0/k10" would both become "d0"');
+
+  await seed(client, to, [['out/0-d0', 'other']]);
+  const different = await command.run(words());
+  expect(different.code).toBe(10);
+  expect(different.stderr).toContain('delete it, or set --on-existing overwrite');
+  expect(different.stderr).not.toMatch(/copy\.\w/);
+  expect(copies()).toEqual([]);
+  expect((await command.run(words('--on-existing', 'overwrite'))).code).toBe(0);
+  expect(await contents(client, to)).toEqual(expected);
+});
+
+test('--move deletes the sources, and --max-failures lets some fail', async () => {
+  await seed(client, from, objects);
+  const gone = '<Error><Code>InvalidRequest</Code><Message>not today</Message></Error>';
+  const fail = (request: PassingRequest): Fault =>
+    isCopy(request) && request.url.endsWith('/7-d2') ? { status: 400, body: gone } : 'pass';
+  proxy.onRequest = fail;
+  const failed = await command.run(words('--move', '--json'));
+  expect(failed.code).toBe(11);
+  expect(report(failed)).toMatchObject({ result: 'Failed', copy: { copied: 299, failed: 1, moved: 299 } });
+  expect(failed.stderr).toContain(
+    '1 of 300 objects failed, more than --max-failures 0:\n  "in/d2/k7": InvalidRequest',
+  );
+  const allowed = await command.run(words('--move', '--max-failures', '1', '--json'));
+  expect(allowed.code).toBe(0);
+  expect(report(allowed)).toMatchObject({ result: 'CopiedWithFailures', copy: { planned: 1, failed: 1 } });
+  proxy.onRequest = () => 'pass';
+  expect((await command.run(words('--move'))).code).toBe(0);
+  expect(await contents(client, to)).toEqual(expected);
+  expect(await listAll(client, from)).toEqual([]);
+});
+
+describe('a call that did not come to its end', () => {
+  /** Starts a call and does something to it once the store has seen so many copies. */
+  async function interruptAfter(count: number, act: (kill: (signal: NodeJS.Signals) => void) => void) {
+    const running = command.start(words('--json'));
+    let acted = false;
+    const start = copies().length;
+    proxy.onRequest = () => {
+      if (!acted && copies().length - start >= count) {
+        acted = true;
+        act((signal) => running.child.kill(signal));
+      }
+      return 'pass';
+    };
+    const end = await running.end;
+    proxy.onRequest = () => 'pass';
+    expect(acted).toBe(true);
+    return end;
+  }
+
+  test('kill -9: the same command goes on and says so; the bytes are the same', async () => {
+    await seed(client, from, objects);
+    const killed = await interruptAfter(100, (kill) => kill('SIGKILL'));
+    expect(killed).toMatchObject({ code: null, stdout: '' });
+    const resumed = await command.run(words('--json'));
+    expect(resumed.code).toBe(0);
+    expect(resumed.stderr).toMatch(
+      /^Going on with the copy that was planned at .* \(--new would plan anew\)\.\n$/,
+    );
+    expect(report(resumed)).toMatchObject({
+      result: 'Copied',
+      resumed: true,
+      copy: { copied: 300, failed: 0 },
+    });
+    expect(await contents(client, to)).toEqual(expected);
+    // What was done at the kill was found done, but for what was under way.
+    expect(copies().length).toBeLessThanOrEqual(300 + 32);
+    expect(report(await command.run(words('--json')))).toMatchObject({ resumed: false });
+  });
+
+  test('Ctrl-C: what is under way is recorded, and the same command goes on from there', async () => {
+    await seed(client, from, objects);
+    const stopped = await interruptAfter(100, (kill) => kill('SIGINT'));
+    expect(stopped.code).toBe(130);
+    const stop = report(stopped);
+    expect(stop).toMatchObject({ result: 'Interrupted', exitCode: 130, resumed: false });
+    expect(stop['message']).toMatch(
+      /^stopped after \d+ of 300 objects; the same command goes on from there$/,
+    );
+    expect(stop.copy?.['copied']).toBe(copies().length);
+    const resumed = await command.run(words('--json'));
+    expect(report(resumed)).toMatchObject({ result: 'Copied', resumed: true, copy: { copied: 300 } });
+    expect(copies()).toHaveLength(300);
+    expect(await contents(client, to)).toEqual(expected);
+  });
+
+  test('--new leaves the unfinished plan alone', async () => {
+    await seed(client, from, objects);
+    await interruptAfter(100, (kill) => kill('SIGTERM'));
+    await seed(client, from, [['in/d9/k999', 'late']]);
+    const anew = report(await command.run(words('--json', '--new')));
+    expect(anew).toMatchObject({ result: 'Copied', resumed: false, plan: { rows: 301 } });
+    expect(await contents(client, to)).toEqual(new Map([...expected, ['out/999-d9', 'late']]));
+  });
+
+  test('a second Ctrl-C ends at once, although the store holds answers back', async () => {
+    await seed(client, from, objects);
+    const running = command.start(words());
+    const released = new AbortController();
+    const held = new Promise<Fault>((resolve) => {
+      released.signal.addEventListener('abort', () => resolve('reset'));
+    });
+    proxy.onRequest = (request) => (isCopy(request) ? held : 'pass');
+    const reached = async (): Promise<void> => {
+      while (copies().length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    await reached();
+    running.child.kill('SIGINT');
+    await new Promise<void>((resolve) => running.child.stderr?.once('data', () => resolve()));
+    running.child.kill('SIGINT');
+    const { code, stderr } = await running.end;
+    released.abort();
+    expect(code).toBe(130);
+    expect(stderr).toBe(
+      'Stopping: what is under way is finished and recorded. Ctrl-C again stops at once.\n',
+    );
+  });
+});
+
+test('two calls of one copy at a time: the second is told, and a dead one is no obstacle', async () => {
+  await seed(client, from, objects);
+  let second: Promise<Said> | undefined;
+  proxy.onRequest = async (request): Promise<Fault> => {
+    if (isCopy(request)) await (second ??= command.run(words()));
+    return 'pass';
+  };
+  expect((await command.run(words())).code).toBe(0);
+  const busy = await second;
+  expect(busy?.code).toBe(1);
+  expect(busy?.stderr).toMatch(/process \d+ on .* works on this very copy, in .*; wait for it/);
+});
+
+test('two stores: objects are streamed from one to the other', async () => {
+  const other = await startGateway();
+  const destination = clientOf(other);
+  try {
+    await other.createBucket(to);
+    await seed(client, from, objects);
+    const stores = ['--source-endpoint', gateway.endpoint, '--destination-endpoint', other.endpoint];
+    const { code, stdout, stderr } = await command.run(words(...stores, '--json'));
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(report({ code, stdout, stderr })).toMatchObject({
+      plan: { transfer: 'Stream' },
+      copy: { copied: 300 },
+    });
+    expect(await contents(destination, to)).toEqual(expected);
+    expect(await listAll(client, to)).toEqual([]);
+  } finally {
+    await destination.close();
+    await other.stop();
+  }
+});
+
+test('a profile of ~/.aws gives the credentials, and a state directory belongs to one copy', async () => {
+  await seed(client, from, objects);
+  await mkdir(join(command.home, '.aws'));
+  const { accessKeyId, secretAccessKey } = gateway;
+  const profile = `[lake]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
+  await writeFile(join(command.home, '.aws', 'credentials'), profile);
+  const wrong = { AWS_ACCESS_KEY_ID: 'nobody', AWS_SECRET_ACCESS_KEY: 'nothing' };
+  const state = ['--state', join(command.home, 'here')];
+  const { code, stderr } = await command.run(words('--profile', 'lake', ...state), wrong);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  const refused = await command.run(words(...state));
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('keeps the state of another copy');
+  const unknown = await command.run(words('--profile', 'nope'), wrong);
+  expect(unknown.stderr).toContain('profile "nope" of ~/.aws gives no credentials');
+  expect(unknown.code).toBe(10);
+});
