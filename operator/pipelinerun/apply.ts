@@ -83,8 +83,7 @@ async function applyAction(
       );
       return undefined;
     case 'DeleteJobs':
-      for (const job of observed.jobs)
-        await deleteObject(jobs, job.metadata.name ?? '', { uid: job.metadata.uid ?? '' }, run, deps, signal);
+      await deleteJobs(run, deps, signal);
       return undefined;
     case 'ConfirmNothingLeft':
       await confirmNothingLeft(run, deps, signal);
@@ -97,12 +96,29 @@ async function applyAction(
   }
 }
 
+/** All of them with one request, and once: the next pass may come before the cache has seen it. Their pods go in the background. */
+async function deleteJobs(
+  run: PipelineRun,
+  { client, deleted }: ApplyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  if (deleted.has(run.metadata.uid)) return;
+  await client.deleteCollection(jobs, run.metadata.namespace, {
+    labelSelector: childrenSelector(run),
+    propagationPolicy: 'Background',
+    signal,
+  });
+  deleted.add(run.metadata.uid);
+}
+
+const childrenSelector = (run: PipelineRun): string => `${LABEL.runUID}=${run.metadata.uid}`;
+
 async function confirmNothingLeft(
   run: PipelineRun,
   { client }: ApplyDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const labelSelector = `${LABEL.runUID}=${run.metadata.uid}`;
+  const labelSelector = childrenSelector(run);
   for (const resource of [jobs, pods]) {
     const { items } = await client.list<KubeObject>(resource, run.metadata.namespace, {
       labelSelector,

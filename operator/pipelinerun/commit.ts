@@ -3,6 +3,7 @@ import type { PipelineRun } from '../api/types.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { Store } from '../kube/store.ts';
+import type { Job } from '../kube/types.ts';
 import type { Results } from '../results/types.ts';
 import type { RunRecord } from '../../workers/contract/manifests.ts';
 import { attemptsOf } from './attempts.ts';
@@ -13,6 +14,7 @@ import type { Observed, Plan, Stored } from './types.ts';
 export interface CommitDeps {
   client: KubeClient;
   runs: Store<PipelineRunObject>;
+  jobs: Store<Job>;
   results: Pick<Results, 'commit' | 'findRecord'>;
 }
 
@@ -75,8 +77,9 @@ export async function findEarlierRecord(
   log: Logger,
   signal: AbortSignal,
 ): Promise<RunRecord | undefined> {
-  if (run.status?.startTime !== undefined || run.metadata.deletionTimestamp !== undefined) return undefined;
   const { namespace, uid } = run.metadata;
+  const taken = run.status?.startTime !== undefined || deps.jobs.byOwner(uid).length > 0;
+  if (taken || run.metadata.deletionTimestamp !== undefined) return undefined;
   try {
     return await deps.results.findRecord(
       { namespace, uid },

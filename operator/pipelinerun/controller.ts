@@ -47,6 +47,7 @@ export class RunController {
   readonly #gate: ConsistencyGate;
   readonly #pending: PendingWatcher;
   readonly #writer: StatusWriter;
+  readonly #deleted = new Set<string>();
   /** Namespace of every run that is known, or whose nodes are still there, by UID. */
   readonly #namespaces = new Map<string, string>();
 
@@ -97,6 +98,7 @@ export class RunController {
       gate: this.#gate,
       metrics: metrics.runs,
       writer: this.#writer,
+      deleted: this.#deleted,
       settings: { commitTimeoutSeconds: this.#options.commitTimeoutSeconds },
     });
     const controller = new Controller({
@@ -126,6 +128,7 @@ export class RunController {
         // Its nodes may outlive the object by a while; their final figures are still to be stored.
         this.ledger.finish(run.metadata.uid);
         this.#writer.forget(run.metadata.uid);
+        this.#deleted.delete(run.metadata.uid);
         this.#pending.sync(`${run.metadata.uid}/`, new Map());
         this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
       },

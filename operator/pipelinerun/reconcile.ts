@@ -34,6 +34,8 @@ export interface RunDeps extends ObserveDeps {
   results: Pick<Results, 'commit' | 'findRecord' | 'findManifest'>;
   metrics: RunMetrics;
   writer: StatusWriter;
+  /** UIDs of runs whose Jobs this process has deleted. */
+  deleted: Set<string>;
   podSettings: PodSettings;
   settings: PlanSettings;
 }
@@ -100,6 +102,7 @@ async function carryOut(
     client: deps.client,
     pods: deps.podSettings,
     now: () => deps.clock.now(),
+    deleted: deps.deleted,
     wrote: (resource, resourceVersion) => deps.gate.wroteAt(key, resource, resourceVersion),
     fence: (podUID) => deps.facts.fence(run.metadata.uid, podUID),
   };

@@ -139,7 +139,8 @@ export type Difference = 'none' | 'figures' | 'progress' | 'soft' | 'hard';
 
 export function difference(old: PipelineRunStatus | undefined, next: PipelineRunStatus): Difference {
   if (canonical(old) === canonical(next)) return 'none';
-  if (!old) return 'hard';
+  // What the first Jobs do may share the first write: until then, they say themselves that the run was taken on.
+  if (!old) return next.outcome || next.stages?.some(isSettled) ? 'hard' : 'soft';
   if (canonical(withoutSeconds(old)) === canonical(withoutSeconds(next))) return 'figures';
   if (canonical(strip(old, PROGRESS)) === canonical(strip(next, PROGRESS))) return 'progress';
   const softened = (status: PipelineRunStatus): unknown => {
@@ -147,6 +148,11 @@ export function difference(old: PipelineRunStatus | undefined, next: PipelineRun
     return { ...rest, stages: stages?.map(soften) };
   };
   return canonical(softened(old)) === canonical(softened(next)) ? 'soft' : 'hard';
+}
+
+/** Whether the stage has something behind it that no Job says any more. */
+function isSettled({ state, attempt = 1 }: StageStatus): boolean {
+  return isTerminal(state) || attempt > 1;
 }
 
 function withoutSeconds(status: PipelineRunStatus): unknown {

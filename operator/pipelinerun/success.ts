@@ -31,13 +31,20 @@ export function successOf(
   return copy ? copied(copy) : { reason: 'Completed', message: '' };
 }
 
-/** A good report of a container stage counts only from the pod whose outputs were admitted. */
+/**
+ * A good report of a stage with outputs counts only from the pod whose outputs were admitted. A command that was told
+ * to end may well have ended with 0: its message says so.
+ */
 function isGood(stage: Stage, prior: StageStatus, report: WorkerManifest): boolean {
-  return (
-    report.exit.code === 0 &&
-    report.reason === undefined &&
-    (stage.copy !== undefined || prior.admitted === report.podUID)
-  );
+  const { exit, reason, message } = report;
+  if (exit.code !== 0 || reason !== undefined) return false;
+  if (stage.copy) return true;
+  return hasOutputs(stage) ? prior.admitted === report.podUID : message === undefined;
+}
+
+/** Only what is stored has to be admitted. */
+function hasOutputs({ train, container }: Stage): boolean {
+  return ((train ?? container)?.outputs ?? []).length > 0;
 }
 
 function copied(result: CopyResult): Success {

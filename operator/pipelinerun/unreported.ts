@@ -24,12 +24,12 @@ export async function findUnreported(
   signal: AbortSignal,
 ): Promise<void> {
   const { uid } = run.metadata;
-  const open = new Set(
-    (run.status?.stages ?? []).filter(({ state }) => !isTerminal(state)).map(({ name }) => name),
+  const ended = new Set(
+    (run.status?.stages ?? []).filter(({ state }) => isTerminal(state)).map(({ name }) => name),
   );
   for (const pod of pods.byIndex('run', uid)) {
     const attempt = attemptRef(run, pod);
-    if (pod.status?.phase !== 'Succeeded' || attempt?.kind !== 'copy' || !open.has(attempt.stage)) continue;
+    if (pod.status?.phase !== 'Succeeded' || attempt?.kind !== 'copy' || ended.has(attempt.stage)) continue;
     if (facts.reports(uid).has(attempt.podUID)) continue;
     try {
       const manifest = await results.findManifest(

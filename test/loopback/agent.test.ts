@@ -76,6 +76,15 @@ describe('agent', () => {
     expect(bed.double.seen[0]?.route).toBe(ROUTES.grants);
   });
 
+  test('without outputs asks for no admission: its last word is enough', async () => {
+    const ended = runAgent(bed.host({}));
+    bed.start('exit 0');
+    expect(await ended).toBe(EXIT.ok);
+    const order = bed.double.seen.map(({ route }) => route).filter((route) => route !== ROUTES.grants);
+    expect(order).toEqual(['PUT', ROUTES.report]);
+    expect(bed.manifest.message, 'a success leaves no message').toBeUndefined();
+  });
+
   test('sends large files in parts, byte for byte', async () => {
     const ended = runAgent(bed.host(withOutput));
     bed.start('head -c 33000000 /dev/urandom > out/large; sha256sum < out/large > out/sum');

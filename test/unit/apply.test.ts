@@ -40,6 +40,7 @@ function apply(actions: Action[], run = runOf(spec)): Promise<Applied> {
     client,
     pods: { image: 'ebbflow:test', apiURL: 'https://10.0.0.1:8443', apiServerName: 'ebbflow', apiCA: 'PEM' },
     now: () => at(0),
+    deleted: new Set<string>(),
     wrote: () => undefined,
     fence: () => undefined,
   };

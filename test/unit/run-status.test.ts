@@ -25,3 +25,23 @@ test.each<[string, PipelineRunStatus, string]>([
 ])('%s', (_what, next, kind) => {
   expect(difference(status, next)).toBe(kind);
 });
+
+const begun: PipelineRunStatus = {
+  ...status,
+  stages: [
+    { ...stage, attempt: 1 },
+    { name: 'next', state: 'Waiting' },
+  ],
+};
+test.each<[string, PipelineRunStatus, string]>([
+  ['waits for what its first Jobs do', begun, 'soft'],
+  ['says a retry at once', { ...begun, stages: [{ ...stage, attempt: 2 }] }, 'hard'],
+  ['says an end at once', { ...begun, stages: [{ ...stage, state: 'Failed' }] }, 'hard'],
+  [
+    'says an outcome at once',
+    { ...begun, outcome: { result: 'Failed', reason: 'InvalidSpec', time: '' } },
+    'hard',
+  ],
+])('the first status %s', (_what, next, kind) => {
+  expect(difference(undefined, next)).toBe(kind);
+});

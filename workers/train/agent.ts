@@ -127,8 +127,8 @@ async function commit(
   signal: AbortSignal,
 ): Promise<StoredOutputs | undefined> {
   const { env, api, grants, stores, times, log } = tools;
-  await askAdmission(api, times.commit, terminate, signal);
   if (!hasOutputs(env)) return undefined;
+  await askAdmission(api, times.commit, terminate, signal);
   const outputTools = { stores, log, patience: times.store };
   const manifest = await storeOutputs(env, env.spec.outputs ?? [], outputTools, signal);
   const bytes = Buffer.from(JSON.stringify(manifest));

@@ -235,6 +235,8 @@ export class FakeApi {
         return { code: 200, body: world.put(path, toObject(mergePatch(old ?? {}, body))) };
       }
       case 'DELETE': {
+        const selector = seen.query.get('labelSelector');
+        if (selector !== null) return this.#deleteCollection(path, selector);
         if (old === undefined) return notFound;
         const wanted = isRecord(body['preconditions']) ? body['preconditions'] : {};
         if (wanted['uid'] !== undefined && wanted['uid'] !== old.metadata.uid) return conflict;
@@ -244,6 +246,13 @@ export class FakeApi {
       default:
         return { code: 405, body: makeStatus(405, 'MethodNotAllowed', seen.method) };
     }
+  }
+
+  #deleteCollection(path: string, selector: string): { code: number; body: unknown } {
+    const [label = '', value] = selector.split('=');
+    for (const { metadata } of this.world.list(path))
+      if (metadata.labels?.[label] === value) this.world.delete(`${path}/${metadata.name}`);
+    return { code: 200, body: { kind: 'Status', status: 'Success' } };
   }
 
   #list(seen: SeenRequest): { code: number; body: unknown } {
