@@ -82,7 +82,8 @@ describe('agent', () => {
     expect(await ended).toBe(EXIT.ok);
     const order = bed.double.seen.map(({ route }) => route).filter((route) => route !== ROUTES.grants);
     expect(order).toEqual(['PUT', ROUTES.report]);
-    expect(bed.manifest.message, 'a success leaves no message').toBeUndefined();
+    expect(bed.manifest, 'a success leaves no message').toMatchObject({ exit: { code: 0 } });
+    expect(bed.manifest?.message).toBeUndefined();
   });
 
   test('sends large files in parts, byte for byte', async () => {
