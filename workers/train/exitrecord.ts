@@ -1,6 +1,11 @@
 /** What the shim says about the command: over the socket, line by line, and in the exit record. */
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { z } from 'zod';
+
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+/** Bytes; a message of the shim has a name of a file in it at most. */
+const longestRecord = 65_536;
 
 const exitRecord = z.object({
   version: z.literal(1),
@@ -33,10 +38,18 @@ export function parseShimMessage(line: string): ShimMessage | undefined {
   return shimMessage.safeParse(parseJson(line)).data;
 }
 
-/** The exit record on disk; undefined while there is none, or when it is not one. */
+/**
+ * The exit record on disk; undefined while there is none, or when it is not one. The user's program can write there,
+ * so that it may be a link to a file of ours, a pipe, or without end.
+ */
 export async function readExitRecord(path: string): Promise<ExitRecord | undefined> {
   try {
-    return exitRecord.safeParse(parseJson(await readFile(path, 'utf8'))).data;
+    await using file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const facts = await file.stat();
+    if (!facts.isFile() || facts.size > longestRecord) return undefined;
+    const text = Buffer.alloc(facts.size);
+    await file.read(text, 0, facts.size, 0);
+    return exitRecord.safeParse(parseJson(text.toString('utf8'))).data;
   } catch {
     return undefined;
   }

@@ -9,6 +9,8 @@ export type CommandEnd =
   | { readonly kind: 'killed'; readonly startTime: string | undefined };
 
 const longestLine = 65_536;
+/** The shim needs one; whatever else of the user's container connects must not use up our file descriptors. */
+const mostConnections = 64;
 
 /**
  * Listens for the shim on a unix socket and waits for the command's end. The shim may connect late, connect again, or
@@ -21,6 +23,8 @@ export class ShimListener {
   readonly #onStart: () => void;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** Connections on which the shim has spoken. */
+  readonly #shims = new Set<Socket>();
   readonly #end = Promise.withResolvers<CommandEnd>();
   #startTime: string | undefined;
   #connected = false;
@@ -37,6 +41,7 @@ export class ShimListener {
     this.#recordPath = paths.exitRecord;
     this.#lostShim = lostShim;
     this.#server = createServer((socket) => this.#follow(socket));
+    this.#server.maxConnections = mostConnections;
   }
 
   /** The command's end. Never rejects. */
@@ -80,7 +85,6 @@ export class ShimListener {
   #follow(socket: Socket): void {
     this.#sockets.add(socket);
     let rest = '';
-    let isShim = false;
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n');
@@ -88,7 +92,7 @@ export class ShimListener {
       for (const line of lines) {
         const message = parseShimMessage(line);
         if (message === undefined) continue;
-        isShim = true;
+        this.#shims.add(socket);
         this.#connected = true;
         clearTimeout(this.#lost);
         if (message.type === 'start' && this.#startTime === undefined) {
@@ -103,7 +107,8 @@ export class ShimListener {
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#sockets.delete(socket);
-      if (isShim) this.#awaitReturn();
+      // A shim that came back may have spoken before the end of its old connection is seen.
+      if (this.#shims.delete(socket) && this.#shims.size === 0) this.#awaitReturn();
     });
   }
 
