@@ -9,6 +9,7 @@ import { runFetch } from '../../workers/train/fetch.ts';
 import { clientOf, empty, listAll, seed } from '../support/copybed.ts';
 import { provideShim } from '../support/shimbinary.ts';
 import { TrainBed } from '../support/trainbed.ts';
+import { operationOf, startProxy, type S3Proxy } from '../support/s3proxy.ts';
 import { startGateway, type Gateway } from '../support/versitygw.ts';
 
 const bucket = 'fetch-lake';
@@ -121,6 +122,53 @@ describe('fetch', () => {
     input = join(bed.folder, 'in');
     expect(await fetchLocation('digits/')).toBe(EXIT.unavailable);
     await expectInputFailed('ECONNREFUSED', 'StoreUnavailable');
+  });
+
+  describe('through a store that misbehaves', () => {
+    let proxy: S3Proxy;
+    beforeEach(async () => {
+      proxy = await startProxy(gateway.endpoint);
+      await bed.stop();
+      bed = await TrainBed.create(shim, { ...gateway, endpoint: proxy.endpoint });
+      input = join(bed.folder, 'in');
+      await seed(client, bucket, [['digits/a', 'content']]);
+    });
+    afterEach(() => proxy.stop());
+
+    const location = { store: 'lake', bucket, prefix: 'digits/' };
+    const patient = (): Promise<number> =>
+      runFetch(bed.host({ inputs: [{ directory: input, location }] }, { store: 20_000 }));
+
+    test.each(['ListObjectsV2', 'GetObject'])(
+      '%s is tried again for as long as a store may restart',
+      async (name) => {
+        let failures = 8;
+        proxy.onRequest = (request) => {
+          if (operationOf(request) !== name || failures === 0) return 'pass';
+          failures -= 1;
+          return { status: 503, body: '<Error><Code>ServiceUnavailable</Code></Error>' };
+        };
+        expect(await patient()).toBe(EXIT.ok);
+        expect(await tree(input)).toEqual({ a: 'content' });
+      },
+    );
+
+    test.each(['ListObjectsV2', 'GetObject'])(
+      'SIGTERM ends a %s that gets no answer at once',
+      async (name) => {
+        const asked = Promise.withResolvers<undefined>();
+        proxy.onRequest = (request) => {
+          if (operationOf(request) !== name) return 'pass';
+          asked.resolve(undefined);
+          return new Promise(() => undefined);
+        };
+        const ended = patient();
+        await asked.promise;
+        bed.terminate();
+        expect(await ended).toBe(EXIT.terminated);
+        expect(await bed.termination()).toBeNull();
+      },
+    );
   });
 
   test('takes the outputs of a stage', async () => {

@@ -33,19 +33,6 @@ export class Terminated extends Error {
   readonly code = 'Terminated';
 }
 
-/** Codes that say: the store refuses us, whatever we ask for. */
-const refusedCodes = new Set([
-  'AccessDenied',
-  'AccountProblem',
-  'AuthorizationHeaderMalformed',
-  'ExpiredToken',
-  'InvalidAccessKeyId',
-  'InvalidToken',
-  'Redirect',
-  'RequestTimeTooSkewed',
-  'SignatureDoesNotMatch',
-]);
-
 /** Judges any error of a transfer; `otherwise` is what it is when neither store nor operator is to blame. */
 export function failureOf(error: unknown, otherwise: { exitCode: number; reason: StageReason }): Failure {
   if (error instanceof WorkerFailure) {
@@ -60,7 +47,7 @@ export function failureOf(error: unknown, otherwise: { exitCode: number; reason:
       const hint = `bucket ${error.bucket} does not exist in its store: create it, or correct the bucket`;
       return { ...otherwise, message: `${hint} (${message})` };
     }
-    if (refusedCodes.has(error.code)) {
+    if (error.retryClass === 'fatal') {
       const hint = `${message}: the store refuses; look at the Secret, the endpoint and the rights on the bucket`;
       return { ...otherwise, reason: 'StoreUnavailable', message: hint };
     }

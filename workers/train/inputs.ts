@@ -8,6 +8,7 @@ import { listObjects } from '../s3/objects.ts';
 import { listCopied } from './copied.ts';
 import { WorkerFailure } from './failure.ts';
 import { checkFilePath, filePathOf, quotePath } from './filepath.ts';
+import { withPatience } from './patience.ts';
 import type { OpenStores } from './stores.ts';
 import { throughGrant } from './throughgrant.ts';
 
@@ -41,7 +42,7 @@ export async function listInput(
   const found =
     input.location === undefined
       ? listStage(input.stage ?? '', reader, signal)
-      : listLocation(input.location, stores, signal);
+      : listLocation(input.location, reader.patience, stores, signal);
   for await (const file of found) {
     const other = keys.get(file.path);
     if (other !== undefined)
@@ -56,6 +57,7 @@ export async function listInput(
 
 async function* listLocation(
   location: WorkerLocation,
+  patience: number,
   stores: OpenStores,
   signal: AbortSignal,
 ): AsyncGenerator<InputFile> {
@@ -64,7 +66,8 @@ async function* listLocation(
   let token: string | undefined;
   let count = 0;
   do {
-    const page = await listObjects(client, { bucket, prefix, token }, signal);
+    const what = { bucket, prefix, token };
+    const page = await withPatience(patience, () => listObjects(client, what, signal), signal);
     for (const { key, size, etag } of page.objects) {
       const path = filePathOf(key, prefix);
       if (path === undefined) continue;
