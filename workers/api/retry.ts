@@ -6,10 +6,14 @@ const maxDelay = 15_000;
 /** A token that was just rotated, or a token review that fell into a restart, heals within a few tries. */
 const unauthorizedTries = 4;
 
-/** Milliseconds before try `attempt` (1 is the first repetition): equal jitter, never shorter than asked for. */
+/**
+ * Milliseconds before try `attempt` (1 is the first repetition): equal jitter, never shorter than asked for. Many that
+ * were asked to wait equally long come back spread all the same.
+ */
 export function waitBefore(attempt: number, retryAfter: number | undefined, random = Math.random): number {
   const ceiling = Math.min(maxDelay, baseDelay * 2 ** attempt);
-  return Math.max(ceiling / 2 + (random() * ceiling) / 2, retryAfter ?? 0);
+  const spread = (random() * ceiling) / 2;
+  return Math.max(ceiling / 2, retryAfter ?? 0) + spread;
 }
 
 /**

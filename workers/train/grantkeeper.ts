@@ -6,14 +6,15 @@ import { throughGrant } from './throughgrant.ts';
 
 /** Longest time between two grants, in milliseconds: timers and clocks drift. */
 const longestPause = 3_600_000;
-const shortestPause = 1_000;
+/** A worker whose clock is ahead takes every grant for dead; it must not ask all the time. */
+const shortestPause = 30_000;
 
 /**
  * Holds the grants for the documents that a worker writes at its end. They are asked for at its start and renewed at
  * half their life, so that an operator that is away when the worker ends costs nothing.
  */
 export class GrantKeeper {
-  readonly #api: WorkerApi;
+  readonly #api: Pick<WorkerApi, 'grants' | 'put'>;
   readonly #keys: readonly string[];
   readonly #log: Logger;
   readonly #stop = new AbortController();
@@ -21,7 +22,7 @@ export class GrantKeeper {
   #pending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(api: WorkerApi, keys: readonly string[], log: Logger) {
+  constructor(api: Pick<WorkerApi, 'grants' | 'put'>, keys: readonly string[], log: Logger) {
     this.#api = api;
     this.#keys = keys;
     this.#log = log;

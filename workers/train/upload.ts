@@ -34,7 +34,8 @@ export interface UploadLimits {
 /** Parts of one file under way at a time, as far as memory allows. */
 const partsAtATime = 4;
 const mostParts = 10_000;
-const abortTimeout = 10_000;
+/** Milliseconds; less than what is left of the pod's grace once outputs are given up. */
+const abortTimeout = 5_000;
 
 /** Stores `size` bytes of an open file and returns the ETag. Parts of a failed upload are dropped. */
 export async function uploadFile(
