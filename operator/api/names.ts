@@ -21,6 +21,13 @@ export const LABEL = {
   managedBy: 'app.kubernetes.io/managed-by',
 } as const;
 
+export const ANNOTATION = {
+  /** Of a Job: beginnings of the UIDs of its pods that were lost to the cluster. Such pods do not stay to be counted. */
+  disrupted: 'ebbflow.dev/disrupted',
+  /** Of a Job: how many workers earlier attempts of its stage had lost to the cluster; absent for none. */
+  disruptedBefore: 'ebbflow.dev/disrupted-before',
+} as const;
+
 /** Value of {@link LABEL.managedBy} on everything that Ebbflow creates. */
 export const MANAGED_BY = 'ebbflow';
 

@@ -7,7 +7,7 @@ import type { PipelineRun } from '../api/types.ts';
 import { jobs, pods } from '../kube/resource.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { confirmJobGone, createJob, patchSuspend, StageRefused } from './applyjob.ts';
-import { releasePod } from './applypod.ts';
+import { noteDisrupted, releasePod } from './applypod.ts';
 import { type ApplyDeps, deleteObject, StillThere } from './effects.ts';
 import { addFinalizer, removeFinalizer } from './finalize.ts';
 import { pipelineRuns } from './resource.ts';
@@ -62,6 +62,9 @@ async function applyAction(
       return undefined;
     case 'ConfirmJobGone':
       await confirmJobGone(action, run, deps, signal);
+      return undefined;
+    case 'NoteDisrupted':
+      await noteDisrupted(action, observed, deps, signal);
       return undefined;
     case 'SuspendJob':
       await patchSuspend(action, true, run, deps, signal);

@@ -26,14 +26,14 @@ export class StageRefused extends Error {
  * @throws StageRefused when the cluster will not take the Job; StillThere when that one is being deleted.
  */
 export async function createJob(
-  { stage: name, attempt, activeSeconds }: Extract<Action, { type: 'CreateJob' }>,
+  { stage: name, attempt, activeSeconds, disruptions = 0 }: Extract<Action, { type: 'CreateJob' }>,
   run: PipelineRun,
   { client, pods: settings, wrote }: ApplyDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const stage = run.spec.stages.find((candidate) => candidate.name === name);
   if (!stage) throw new TypeError(`the plan names stage ${name}, which the run does not have`);
-  const job = buildJob({ run, stage, attempt, activeSeconds }, settings);
+  const job = buildJob({ run, stage, attempt, activeSeconds, disruptions }, settings);
   const theName = job.metadata.name ?? '';
   try {
     const created = await client.create(jobs, run.metadata.namespace, job, { signal });

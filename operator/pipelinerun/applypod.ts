@@ -1,7 +1,8 @@
-/** A pod on a dead node: marked as lost and deleted without its kubelet. */
+/** Pods lost to the cluster: noted on their Job; on a dead node, marked as lost and deleted without its kubelet. */
+import { ANNOTATION } from '../api/names.ts';
 import { formatTime } from '../kube/conditions.ts';
 import { isNotFound } from '../kube/errors.ts';
-import { pods } from '../kube/resource.ts';
+import { jobs, pods } from '../kube/resource.ts';
 import { type ApplyDeps, deleteObject } from './effects.ts';
 import type { Action, Observed } from './types.ts';
 
@@ -37,4 +38,20 @@ export async function releasePod(
     if (!isNotFound(error)) throw error;
   }
   await deleteObject(pods, name, { gracePeriodSeconds: 0, uid }, observed.run, deps, signal);
+}
+
+/** A Job that is gone has nothing to note. */
+export async function noteDisrupted(
+  { job, uid, pods: lost }: Extract<Action, { type: 'NoteDisrupted' }>,
+  { run }: Observed,
+  { client, wrote }: ApplyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const patch = { metadata: { uid, annotations: { [ANNOTATION.disrupted]: lost.join(' ') } } };
+  try {
+    const written = await client.mergePatch(jobs, run.metadata.namespace, job, patch, { signal });
+    wrote(jobs, written.metadata.resourceVersion);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
 }

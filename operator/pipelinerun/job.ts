@@ -8,15 +8,17 @@ import { containerPod } from '../stages/container.ts';
 import { copyPod } from '../stages/copy.ts';
 import type { PodSettings } from '../stages/settings.ts';
 import { workersOf } from '../stages/workerspec.ts';
+import { disruptedBefore } from './disruptions.ts';
 import { CONTAINERS } from '../../workers/contract/environment.ts';
 import { PERMANENT_EXIT_CODES } from '../../workers/contract/exitcodes.ts';
 
-/** Seconds of the stage's deadline that earlier attempts have used. */
+/** `activeSeconds` of the stage's deadline are used up and `disruptions` workers lost by earlier attempts. */
 export interface AttemptInput {
   run: PipelineRun;
   stage: Stage;
   attempt: number;
   activeSeconds: number;
+  disruptions?: number;
 }
 
 /** Labels of everything that belongs to one attempt. */
@@ -34,7 +36,10 @@ function attemptLabels(
   };
 }
 
-export function buildJob({ run, stage, attempt, activeSeconds }: AttemptInput, settings: PodSettings): Job {
+export function buildJob(
+  { run, stage, attempt, activeSeconds, disruptions = 0 }: AttemptInput,
+  settings: PodSettings,
+): Job {
   const { name, namespace, uid } = run.metadata;
   const labels = attemptLabels(run, stage.name, attempt);
   const workers = workersOf(stage);
@@ -45,6 +50,7 @@ export function buildJob({ run, stage, attempt, activeSeconds }: AttemptInput, s
       name: jobName({ name, uid }, stage.name, attempt),
       namespace,
       labels,
+      ...(disruptions > 0 ? { annotations: disruptedBefore(disruptions) } : {}),
       ownerReferences: [
         { apiVersion: API_VERSION, kind: KIND, name, uid, controller: true, blockOwnerDeletion: true },
       ],

@@ -27,7 +27,15 @@ export function startAttempt(input: StageInput, prior: StageStatus, attempt: num
       workers: { wanted: workersOf(stage), active: 0, succeeded: 0, failed: 0 },
       startTime: prior.startTime ?? formatTime(now),
     },
-    actions: [{ type: 'CreateJob', stage: stage.name, attempt, activeSeconds: used }],
+    actions: [
+      {
+        type: 'CreateJob',
+        stage: stage.name,
+        attempt,
+        activeSeconds: used,
+        ...(prior.disruptions ? { disruptions: prior.disruptions } : {}),
+      },
+    ],
     events: [],
   };
 }

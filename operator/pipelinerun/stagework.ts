@@ -4,7 +4,8 @@ import type { StageStatus } from '../api/status.ts';
 import type { DeepReadonly, Job } from '../kube/types.ts';
 import { releaseLost } from './actions.ts';
 import type { Children } from './children.ts';
-import { isDisrupted, isFinished } from './podfacts.ts';
+import { disruptionsOf } from './disruptions.ts';
+import { isFinished } from './podfacts.ts';
 import { retryOrFail } from './stageattempt.ts';
 import { endStage } from './stageend.ts';
 import { clip } from './text.ts';
@@ -29,10 +30,14 @@ export function followJob(input: StageInput, children: Children, job: DeepReadon
     return retryOrFail(input, children, failure, step.failed.final);
   }
   const release = releaseLost(children.pods, observed.lostPods);
-  const disruptions = stage.copy ? children.pods.filter(isDisrupted).length : 0;
-  if (disruptions > limits.disruptions)
+  // Any other Job ends with the first disruption, which is counted with the retry.
+  const { count, actions: notes } = stage.copy
+    ? disruptionsOf(job, children.pods, observed.lostPods)
+    : { count: 0, actions: [] };
+  const disruptions = Math.max(prior.disruptions ?? 0, count);
+  if (stage.copy && disruptions > limits.disruptions)
     return endStage(
-      input,
+      { ...input, prior: { ...prior, disruptions } },
       children,
       'Failed',
       'Preempted',
@@ -50,7 +55,7 @@ export function followJob(input: StageInput, children: Children, job: DeepReadon
       workers: workersStatus(input, children),
       ...(progress ? { progress } : {}),
     },
-    actions: release,
+    actions: [...notes, ...release],
     events: [],
     ...(step.lookAt === undefined ? {} : { lookAt: step.lookAt }),
     ...(waits

@@ -49,7 +49,9 @@ export interface PlanSettings {
 /** One effect. Every one is idempotent by name, so that doing it again after a crash changes nothing. */
 export type Action =
   | { type: 'AddFinalizer' }
-  | { type: 'CreateJob'; stage: string; attempt: number; activeSeconds: number }
+  | { type: 'CreateJob'; stage: string; attempt: number; activeSeconds: number; disruptions?: number }
+  /** Notes on the Job which of its pods were lost to the cluster, before they are gone. */
+  | { type: 'NoteDisrupted'; job: string; uid: string; pods: readonly string[] }
   /** Asks the API server itself whether the Job of an attempt is gone, before another one takes its place. */
   | { type: 'ConfirmJobGone'; stage: string; attempt: number }
   /** Ends the Job's pods with grace and keeps the Job; also how a run is suspended. */

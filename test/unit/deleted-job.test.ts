@@ -25,7 +25,7 @@ describe('the Job of a running stage that is gone', () => {
     const made = plan(statusOf({ admitted: 'job-work-1-pod' }));
     expect(made.actions).toEqual([
       { type: 'ConfirmJobGone', stage: 'work', attempt: 1 },
-      { type: 'CreateJob', stage: 'work', attempt: 2, activeSeconds: 0 },
+      { type: 'CreateJob', stage: 'work', attempt: 2, activeSeconds: 0, disruptions: 1 },
     ]);
     expect(first(made)).toMatchObject({ state: 'Provisioning', attempt: 2, disruptions: 1, failures: 0 });
     expect(first(made)?.admitted).toBeUndefined();

@@ -48,10 +48,11 @@ export interface JobInput {
   spec?: Partial<JobSpec>;
   status?: JobStatus;
   deleted?: number;
+  annotations?: Record<string, string>;
 }
 
 export function jobOf(stage: string, input: JobInput = {}): Job {
-  const { attempt = 1, created = 0, spec, status, deleted } = input;
+  const { attempt = 1, created = 0, spec, status, deleted, annotations } = input;
   const uid = `job-${stage}-${attempt}`;
   return {
     metadata: {
@@ -59,6 +60,7 @@ export function jobOf(stage: string, input: JobInput = {}): Job {
       namespace: 'data',
       uid,
       labels: labels(stage, attempt),
+      ...(annotations === undefined ? {} : { annotations }),
       creationTimestamp: stamp(created),
       ...(deleted === undefined ? {} : { deletionTimestamp: stamp(deleted) }),
       ownerReferences: [

@@ -1,0 +1,83 @@
+/** How many workers a copy has lost is remembered when the pods that say so are gone. */
+import { describe, expect, test } from 'vitest';
+import { ANNOTATION } from '../../operator/api/names.ts';
+import type { PipelineRunStatus, StageStatus } from '../../operator/api/status.ts';
+import type { Job, Pod } from '../../operator/kube/types.ts';
+import { buildJob } from '../../operator/pipelinerun/job.ts';
+import { planRun } from '../../operator/pipelinerun/plan.ts';
+import type { Plan } from '../../operator/pipelinerun/types.ts';
+import { at, jobOf, observedOf, podOf, runOf, running, stamp } from '../support/plan/observed.ts';
+
+const copy = { source: { bucket: 'a' }, destination: { bucket: 'b' } };
+const stage = { name: 'work', retry: { disruptions: 2 }, copy };
+const begun: PipelineRunStatus = {
+  startTime: stamp(0),
+  stages: [{ name: 'work', state: 'Running', attempt: 1, startTime: stamp(0) }],
+};
+
+const jobWith = (annotations: Record<string, string> = {}): Job => jobOf('work', { annotations });
+const evicted = (name: string): Pod =>
+  podOf(jobOf('work'), { name, status: { phase: 'Failed', reason: 'Evicted' } });
+const alive = (name: string): Pod => podOf(jobOf('work'), { name, status: running(10, 'copy') });
+
+function plan(job: Job, pods: Pod[], { status = begun, lost = [] as string[] } = {}): Plan {
+  const run = runOf({ stages: [stage] }, status);
+  return planRun(observedOf(run, { jobs: [job], pods, lostPods: new Set(lost) }), at(100));
+}
+const first = ({ status }: Plan): StageStatus | undefined => status.stages?.[0];
+const noted = (made: Plan) => made.actions.find(({ type }) => type === 'NoteDisrupted');
+
+describe('the workers that a copy has lost', () => {
+  test('are noted on its Job once', () => {
+    const made = plan(jobWith(), [evicted('pod-one-1'), alive('pod-two-2')]);
+    expect(noted(made)).toMatchObject({ uid: 'job-work-1', pods: ['pod-one-'] });
+    expect(first(made)).toMatchObject({ state: 'Running', disruptions: 1 });
+    const again = plan(jobWith({ [ANNOTATION.disrupted]: 'pod-one-' }), [
+      evicted('pod-one-1'),
+      alive('pod-two-2'),
+    ]);
+    expect(noted(again)).toBeUndefined();
+    expect(first(again)).toMatchObject({ disruptions: 1 });
+  });
+
+  test('are still counted when their pods are gone, by an operator that never saw them too', () => {
+    const made = plan(jobWith({ [ANNOTATION.disrupted]: 'pod-one-' }), [
+      evicted('pod-two-2'),
+      alive('pod-thr-3'),
+    ]);
+    expect(noted(made)).toMatchObject({ pods: ['pod-one-', 'pod-two-'] });
+    expect(first(made)).toMatchObject({ disruptions: 2 });
+  });
+
+  test('are noted before the operator deletes them with their node', () => {
+    const made = plan(jobWith(), [alive('pod-one-1')], { lost: ['pod-one-1'] });
+    expect(made.actions.map(({ type }) => type)).toEqual(['NoteDisrupted', 'ReleasePod']);
+    expect(first(made)).toMatchObject({ disruptions: 1 });
+  });
+
+  test('end the stage when there are more than retry.disruptions allows', () => {
+    const made = plan(jobWith({ [ANNOTATION.disrupted]: 'pod-one- pod-two-' }), [
+      evicted('pod-thr-3'),
+      alive('pod-fou-4'),
+    ]);
+    expect(first(made)).toMatchObject({ state: 'Failed', reason: 'Preempted', disruptions: 3 });
+  });
+
+  test('never become fewer', () => {
+    const status = {
+      ...begun,
+      stages: [{ name: 'work', state: 'Running' as const, attempt: 1, disruptions: 2 }],
+    };
+    expect(first(plan(jobWith(), [alive('pod-one-1')], { status }))).toMatchObject({ disruptions: 2 });
+  });
+});
+
+test('the Job of the next attempt says how many the stage had lost before', () => {
+  const run = runOf({ stages: [stage] });
+  const settings = { image: 'e:1', apiURL: 'https://10.0.0.1', apiServerName: 'e', apiCA: 'PEM' };
+  const attempt = { run, stage, attempt: 2, activeSeconds: 0 };
+  expect(buildJob({ ...attempt, disruptions: 0 }, settings).metadata.annotations).toBeUndefined();
+  const { annotations } = buildJob({ ...attempt, disruptions: 1 }, settings).metadata;
+  const made = plan(jobWith(annotations), [evicted('pod-one-1'), alive('pod-two-2')]);
+  expect(first(made)).toMatchObject({ disruptions: 2 });
+});
