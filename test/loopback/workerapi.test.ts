@@ -323,9 +323,9 @@ test('a manifest that names another worker is not believed', async () => {
 
 test('of a manifest without end only so much is read as one can have', async () => {
   const world = createWorld();
-  const key = `${runPrefix({ cluster: CLUSTER, namespace: 'team', runUID: uid(1) })}train/0/${uid(100)}.0/worker.json`;
+  const manifestKey = `${runPrefix({ cluster: CLUSTER, namespace: 'team', runUID: uid(1) })}train/0/${uid(100)}.0/worker.json`;
   const bytes = Buffer.from(JSON.stringify({ ...manifestOf(attemptRef()), filler: 'x'.repeat(100_000) }));
-  world.store.objects.set(key, bytes);
+  world.store.objects.set(manifestKey, bytes);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const answer = await (await serve(world))(ROUTES.report, { sha256 });
   expect(answer.body).toMatchObject({ code: 'ManifestDiffers' });
