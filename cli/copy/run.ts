@@ -119,6 +119,7 @@ async function copyWith(
         results,
         worker: { stage: LOCAL_STAGE, index: 0, podUID: randomUUID() },
         workers: 1,
+        scratch: { directory: state.directory, limit: Number.POSITIVE_INFINITY },
         owner: `${state.uid}-${LOCAL_STAGE}`,
         log: logTo(host.screen),
         onTally: (tally, index, resumed) => {

@@ -1,11 +1,7 @@
 /** Puts the results side together: capture, commit, index. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NODES_RECORD, runPrefix, workerManifestKey } from '../../workers/contract/keys.ts';
-import {
-  MAX_WORKER_MANIFEST,
-  type RunRecord,
-  type WorkerManifest,
-} from '../../workers/contract/manifests.ts';
+import type { RunRecord, WorkerManifest } from '../../workers/contract/manifests.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger } from '../kube/logger.ts';
@@ -90,8 +86,7 @@ export class ResultsService implements Results {
 
   async findManifest(attempt: AttemptRef, signal: AbortSignal): Promise<WorkerManifest | undefined> {
     const prefix = this.#prefix({ namespace: attempt.namespace, uid: attempt.runUID });
-    const options = { signal, limit: MAX_WORKER_MANIFEST };
-    const bytes = await this.#options.store.get(prefix + workerManifestKey(attempt), options);
+    const bytes = await this.#options.store.get(prefix + workerManifestKey(attempt), { signal });
     return readWorkerManifest(bytes, attempt);
   }
 

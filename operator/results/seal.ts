@@ -8,7 +8,6 @@ import {
 } from '../../workers/contract/keys.ts';
 import {
   type LogIndex,
-  MAX_WORKER_MANIFEST,
   type SealedManifest,
   sealedManifest,
   type WorkerManifest,
@@ -108,7 +107,7 @@ async function finalManifest(
 ): Promise<Document<WorkerManifest | SealedManifest>> {
   const { store, prefix } = context;
   const workerKey = workerManifestKey(ref);
-  const bytes = await store.get(prefix + workerKey, { signal, limit: MAX_WORKER_MANIFEST });
+  const bytes = await store.get(prefix + workerKey, { signal });
   const worker = readWorkerManifest(bytes, ref);
   if (bytes !== undefined && worker !== undefined)
     return { key: workerKey, sha256: sha256Of(bytes), value: worker };

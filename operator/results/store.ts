@@ -49,13 +49,10 @@ export class S3ResultsStore implements ResultsStore {
     }
   }
 
-  async get(key: string, { signal, limit }: StoreCall & { limit?: number }): Promise<Buffer | undefined> {
-    const range = limit === undefined ? {} : { range: { first: 0, last: limit - 1 } };
+  async get(key: string, { signal }: StoreCall): Promise<Buffer | undefined> {
     try {
-      return await getObject(this.#client, { bucket: this.#bucket, key, ...range }, signal);
+      return await getObject(this.#client, { bucket: this.#bucket, key }, signal);
     } catch (error) {
-      // Of nothing there is no first byte.
-      if (limit !== undefined && error instanceof S3Error && error.status === 416) return Buffer.alloc(0);
       throw translate(error, signal);
     }
   }

@@ -1,7 +1,7 @@
 /** Copy stage -> pod. One container of ours; the data never enters it unless it has to be streamed. */
 import type { PipelineRunSpec, Stage } from '../api/pipelinerun.ts';
 import type { PodSpec } from '../kube/types.ts';
-import { CONTAINERS } from '../../workers/contract/environment.ts';
+import { CONTAINERS, PATHS } from '../../workers/contract/environment.ts';
 import {
   type AttemptNames,
   ownMounts,
@@ -11,6 +11,7 @@ import {
   restricted,
   workerEnv,
 } from './pod.ts';
+import { scratchOf } from './scratch.ts';
 import type { PodSettings } from './settings.ts';
 import { storesOf, workerSpecOf } from './workerspec.ts';
 
@@ -33,10 +34,13 @@ export function copyPod(
         args: ['copy'],
         env: workerEnv(names, settings, workerSpecOf(spec, stage, names)),
         resources: resourcesOf(stage.resources, DEFAULT_REQUESTS),
-        volumeMounts: ownMounts(stores),
+        volumeMounts: [...ownMounts(stores), { name: 'scratch', mountPath: PATHS.scratch }],
         securityContext: restricted(true),
       },
     ],
-    volumes: ownVolumes(stores),
+    volumes: [
+      ...ownVolumes(stores),
+      { name: 'scratch', emptyDir: { sizeLimit: scratchOf(stage.resources).size } },
+    ],
   };
 }

@@ -2,6 +2,7 @@
 import { type StageKind, stageKind, storeOf } from '../api/defaults.ts';
 import type { PipelineRunSpec, Stage } from '../api/pipelinerun.ts';
 import type { Location, Store } from '../api/stores.ts';
+import { scratchOf } from './scratch.ts';
 import {
   PATHS,
   type WorkerLocation,
@@ -86,7 +87,7 @@ export function workerSpecOf(spec: PipelineRunSpec, stage: Stage, names: RunName
       source: { ...source, ...resolve(spec, source) },
       destination: { ...destination, ...resolve(spec, destination) },
     };
-    return { kind: 'copy', stores, workers, copy };
+    return { kind: 'copy', stores, workers, scratch: scratchOf(stage.resources).bytes, copy };
   }
   const member = stage.train ?? stage.container;
   return {

@@ -180,11 +180,13 @@ describe('a copy', () => {
     ]);
     const copy = named(pod.containers, 'copy');
     expect(copy.securityContext).toEqual({ ...restricted, readOnlyRootFilesystem: true });
-    expect(copy.volumeMounts).toEqual([tokenMount, ownTmp, lakeMount]);
+    const scratch = { name: 'scratch', mountPath: '/ebbflow/scratch' };
+    expect(copy.volumeMounts).toEqual([tokenMount, ownTmp, lakeMount, scratch]);
     expect(pod.volumes).toEqual([
       tokenVolume,
       { name: 'tmp', emptyDir: {} },
       { name: 'store-0', secret: { secretName: 's3-lake' } },
+      { name: 'scratch', emptyDir: { sizeLimit: '10Gi' } },
     ]);
   });
 
@@ -213,6 +215,7 @@ describe('a copy', () => {
     expect(JSON.parse(named(env, 'EBBFLOW_SPEC').value ?? '')).toEqual({
       kind: 'copy',
       workers: 1,
+      scratch: 9_663_676_416,
       stores: [
         {
           name: 'lake',

@@ -166,6 +166,7 @@ export class CopyBed {
       terminationLog,
       patience: options.patience ?? 5_000,
       segmentInterval: 200,
+      scratch: { directory: this.#folder, limit: 1024 ** 3 },
       retry: { attempts: 4, baseDelay: 5, maxDelay: 50 },
     });
     const podUID = env[ENV.podUID] ?? '';

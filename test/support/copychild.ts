@@ -1,4 +1,5 @@
 // A copy worker as a process of its own, as the image starts it, with short times.
+import { tmpdir } from 'node:os';
 import { runCopyWorker } from '../../workers/copy/main.ts';
 
 const terminate = new AbortController();
@@ -10,4 +11,5 @@ process.exitCode = await runCopyWorker({
   terminationLog: '/dev/null',
   patience: 5_000,
   segmentInterval: 100,
+  scratch: { directory: tmpdir(), limit: 1024 ** 3 },
 });

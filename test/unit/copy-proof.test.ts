@@ -1,41 +1,44 @@
 import { describe, expect, test } from 'vitest';
-import { DestinationProof, normaliseKey } from '../../workers/copy/proof.ts';
-
-function firstClash(equivalence: 'Exact' | 'Posix' | 'NFC' | 'CaseInsensitive', ...keys: string[]) {
-  const proof = new DestinationProof(equivalence);
-  for (const [row, key] of keys.entries()) {
-    const clash = proof.add(row, key);
-    if (clash !== undefined) return { ...clash, at: row };
-  }
-  return undefined;
-}
+import { normaliseKey } from '../../workers/copy/equivalence.ts';
+import { prove } from '../support/proofbed.ts';
 
 describe('the proof that destinations do not exclude each other', () => {
   test.each([
-    ['Exact', ['a', 'a//b', 'a/b', 'a/', 'A', 'é', 'e\u0301'], undefined],
-    ['Exact', ['a', 'b', 'a'], { kind: 'same', row: 0, at: 2 }],
-    ['Posix', ['a/b', 'a//b'], { kind: 'same', row: 0, at: 1 }],
-    ['Posix', ['a/b', './a/c/../b'], { kind: 'same', row: 0, at: 1 }],
-    ['Posix', ['/a', 'a'], { kind: 'same', row: 0, at: 1 }],
-    ['Posix', ['a/', 'a'], { kind: 'same', row: 0, at: 1 }],
-    ['Posix', ['a', 'a/b'], { kind: 'ancestor', row: 0, at: 1 }],
-    ['Posix', ['a/b/c/d', 'x', 'a/b'], { kind: 'ancestor', row: 0, at: 2 }],
-    ['Posix', ['a/b/c', 'a/b/d', 'a/bc', 'a/b.c', 'a/', 'b'], undefined],
-    ['NFC', ['é', 'e\u0301'], { kind: 'same', row: 0, at: 1 }],
-    ['NFC', ['a', 'a/b', 'A'], undefined],
-    ['CaseInsensitive', ['Key', 'kEY'], { kind: 'same', row: 0, at: 1 }],
-  ] as const)('%s: %j', (equivalence, keys, expected) => {
-    expect(firstClash(equivalence, ...keys)).toEqual(expected);
+    ['Exact', ['a', 'a//b', 'a/b', 'a/', 'A', 'é', 'e\u0301'], []],
+    ['Exact', ['a', 'b', 'a'], ['same 2']],
+    ['Posix', ['a/b', 'a//b'], ['same 1']],
+    ['Posix', ['a/b', './a/c/../b'], ['same 1']],
+    ['Posix', ['/a', 'a'], ['same 1']],
+    ['Posix', ['a/', 'a'], ['same 1']],
+    ['Posix', ['a', 'a/b'], ['ancestor 1']],
+    ['Posix', ['a/b/c/d', 'x', 'a/b'], ['ancestor 0']],
+    ['Posix', ['a/b/c', 'a/b/d', 'a/bc', 'a/b.c', 'a/', 'b'], []],
+    ['NFC', ['é', 'e\u0301'], ['same 1']],
+    ['NFC', ['a', 'a/b', 'A'], []],
+    ['CaseInsensitive', ['Key', 'kEY'], ['same 1']],
+  ] as const)('%s: %j', async (equivalence, keys, expected) => {
+    const renames = keys.map((key, row) => [`source-${row}`, key] as const);
+    expect((await prove(renames, [], { equivalence, oneSpace: false })).clashes).toEqual(expected);
   });
 
-  test('existing keys are found under the same equivalence, also above and below', () => {
-    const proof = new DestinationProof('Posix');
-    proof.add(0, 'a/b/c');
-    expect(proof.existing('a//b/c')).toEqual({ kind: 'same', row: 0 });
-    expect(proof.existing('a/b')).toEqual({ kind: 'ancestor', row: 0 });
-    expect(proof.existing('a/b/c/d')).toEqual({ kind: 'ancestor', row: 0 });
-    expect(proof.existing('a/b/')).toBeUndefined();
-    expect(proof.existing('a/b/d')).toBeUndefined();
+  test('inside one bucket, chains and swaps are found, and a row onto itself is unchanged', async () => {
+    const renames = [
+      ['a', 'b'],
+      ['b', 'c'],
+      ['x', 'y'],
+      ['y', 'x'],
+      ['same', 'same'],
+      ['last', 'else'],
+    ] as const;
+    const found = await prove(renames, [], { equivalence: 'Exact', oneSpace: true });
+    expect(found.clashes).toEqual(['chain 0', 'chain 2', 'chain 3']);
+    expect(found.unchanged).toEqual([4]);
+  });
+
+  test('existing keys are found under the same equivalence, also above and below', async () => {
+    const existing = ['a//b/c', 'a/b', 'a/b/c/d', 'a/b/', 'a/b/d'];
+    const found = await prove([['s', 'a/b/c']], existing, { equivalence: 'Posix', oneSpace: false });
+    expect(found.meetings).toEqual(['ancestor 0 a/b', 'ancestor 0 a/b/c/d', 'same 0 a//b/c']);
   });
 
   test.each(['a', 'a/b', '.a', 'a/.b', 'a..b', '...', 'a/...', 'é/x y'])('%j is an ordinary path', (key) => {

@@ -56,6 +56,8 @@ export const PATHS = {
   /** The n-th input and output as our containers see them; the user's container sees them at its own paths. */
   inputs: '/ebbflow/inputs',
   outputs: '/ebbflow/outputs',
+  /** Where a copy works out a plan that is too large for memory. */
+  scratch: '/ebbflow/scratch',
   terminationLog: '/dev/termination-log',
 } as const;
 
@@ -96,6 +98,8 @@ export const workerSpec = z.object({
   copy: z.unknown().optional(),
   /** Number of workers of the stage. */
   workers: z.int(),
+  /** Bytes that a copy may write to {@link PATHS.scratch}. */
+  scratch: z.int().min(0).optional(),
   inputs: z.array(workerInput).optional(),
   outputs: z.array(workerOutput).optional(),
 });

@@ -1,5 +1,5 @@
 /** How the rows of a plan are shared out among the workers of its stage. Pure. */
-import { SHARD_ROWS, type PlanRow } from '../contract/copyplan.ts';
+import { SHARD_ROWS, type RowAction } from '../contract/copyplan.ts';
 
 /** Rows that follow each other in the plan and are never parted. */
 export interface Piece {
@@ -7,6 +7,8 @@ export interface Piece {
   readonly first: number;
   readonly rows: number;
   readonly weight: number;
+  /** To be copied. */
+  readonly bytes: number;
 }
 
 /** One shard: pieces in the order of the plan, and the worker that copies it. */
@@ -28,10 +30,10 @@ const OBJECT_BYTES = 64 * 1024 ** 2;
 const RECORD_WEIGHT = 1 / 64;
 
 /** How much work a row is, in small objects. */
-export function weighRow(row: Pick<PlanRow, 'action' | 'size'>, mode: 'Copy' | 'Move'): number {
-  if (row.action === 'Copy') return 1 + row.size / OBJECT_BYTES;
+export function weighRow(action: RowAction, size: number, mode: 'Copy' | 'Move'): number {
+  if (action === 'Copy') return 1 + size / OBJECT_BYTES;
   // Nothing is copied, but in mode Move the source is looked at and deleted.
-  return mode === 'Move' && row.action === 'Skip' ? 1 : RECORD_WEIGHT;
+  return mode === 'Move' && action === 'Skip' ? 1 : RECORD_WEIGHT;
 }
 
 /** Pieces per worker: with sixteen, the dealing is at most a sixteenth off the mean (or one object, if that is more). */
@@ -46,6 +48,7 @@ export class PieceCutter {
   #first = 0;
   #rows = 0;
   #weight = 0;
+  #bytes = 0;
 
   /** `total`: what all rows weigh together. With one worker there is nothing to balance. */
   constructor(total: number, workers: number) {
@@ -53,10 +56,11 @@ export class PieceCutter {
   }
 
   /** Takes the next row in. */
-  add(weight: number): void {
+  add(weight: number, bytes: number): void {
     if (this.#rows > 0 && (this.#rows === PIECE_ROWS || this.#weight + weight > this.#heaviest)) this.#cut();
     this.#rows += 1;
     this.#weight += weight;
+    this.#bytes += bytes;
   }
 
   /** All pieces, once there are no more rows. */
@@ -66,10 +70,11 @@ export class PieceCutter {
   }
 
   #cut(): void {
-    this.#pieces.push({ first: this.#first, rows: this.#rows, weight: this.#weight });
+    this.#pieces.push({ first: this.#first, rows: this.#rows, weight: this.#weight, bytes: this.#bytes });
     this.#first += this.#rows;
     this.#rows = 0;
     this.#weight = 0;
+    this.#bytes = 0;
   }
 }
 

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { rename } from '../contract/rename.ts';
+import { rename, type Rules } from '../contract/rename.ts';
+import type { ObjectFacts } from '../contract/template.ts';
 import type { ListedObject } from '../s3/listing.ts';
-import { headObject } from '../s3/objects.ts';
 import { isProbeKey } from '../s3/probe.ts';
-import type { DraftRow } from './clashes.ts';
+import type { DraftFile } from './draftfile.ts';
 import type { CopyJob, Place } from './job.ts';
-import { listPages } from './list.ts';
-import { nameKey, PlanProblems } from './problems.ts';
-import { atStore, type Sides } from './sides.ts';
+import { nameKey, type PlanProblems } from './problems.ts';
+import type { PlanProof } from './proof.ts';
 
 /** Storage classes that must be restored before they can be read. */
 const archived = new Set(['GLACIER', 'DEEP_ARCHIVE']);
@@ -17,70 +16,89 @@ export function isRenamed(row: { source: string; destination: string }, job: Cop
   return row.source.slice(job.source.prefix.length) !== row.destination.slice(job.destination.prefix.length);
 }
 
-/** The rows that a listing and the rules make. */
-export interface Drafts {
-  readonly drafts: DraftRow[];
-  /** Objects in the listing. */
-  readonly listed: number;
-  /** Those left out because no rule matches. */
-  readonly unmatched: number;
-}
+/** Gives every object of the source its new key, and so makes the rows of a plan. */
+export class Drafter {
+  readonly #job: CopyJob;
+  readonly #drafts: DraftFile;
+  readonly #proof: PlanProof;
+  readonly #problems: PlanProblems;
+  readonly #facts = new Facts();
+  #firstUnmatched = '';
+  #noMatch = 0;
+  /** Objects that the source has. */
+  listed = 0;
+  /** Rows whose key after the prefix changes. */
+  renamed = 0;
+  /** Bytes of all rows. */
+  bytes = 0;
 
-/**
- * Lists the source and gives every object its new key.
- * @throws PlanRefused where keys cannot be made or do not match; the store's refusal, explained.
- */
-export async function draftRows(job: CopyJob, sides: Sides, signal: AbortSignal): Promise<Drafts> {
-  const drafts: DraftRow[] = [];
-  const problems = new PlanProblems();
-  let listed = 0;
-  const unmatched: { count: number; first: string } = { count: 0, first: '' };
-  await atStore(job, sides, 'source', async () => {
-    for await (const page of listPages(sides.source, job.source, signal)) {
-      for (const object of page) {
-        // Another stage may be trying out the same bucket just now.
-        if (isProbeKey(object.key)) continue;
-        listed += 1;
-        const destination = destinationOf(object, job);
-        if (destination === undefined) {
-          if (unmatched.count === 0) unmatched.first = object.key;
-          unmatched.count += 1;
-          if (job.onUnmatched !== 'Copy') continue;
-        }
-        drafts.push(
-          draftRow(object, destination ?? job.destination.prefix + keyAfterPrefix(object, job), problems),
-        );
-      }
+  constructor(job: CopyJob, made: { drafts: DraftFile; proof: PlanProof; problems: PlanProblems }) {
+    this.#job = job;
+    this.#drafts = made.drafts;
+    this.#proof = made.proof;
+    this.#problems = made.problems;
+  }
+
+  /** Objects left out because no rule matches. */
+  get unmatched(): number {
+    return this.#job.onUnmatched === 'Copy' ? 0 : this.#noMatch;
+  }
+
+  /** Takes the next object of the source in. */
+  add(object: ListedObject): void {
+    // Another stage may be trying out the same bucket just now.
+    if (isProbeKey(object.key)) return;
+    this.listed += 1;
+    const { source, destination, rules, onUnmatched } = this.#job;
+    const key = object.key.slice(source.prefix.length);
+    let renamed: string | undefined = key;
+    if (rules !== undefined) renamed = this.#rename(rules, key, object);
+    if (renamed === undefined) {
+      if (this.#noMatch === 0) this.#firstUnmatched = object.key;
+      this.#noMatch += 1;
+      if (onUnmatched !== 'Copy') return;
+      renamed = key;
     }
-  });
-  await atStore(job, sides, 'source', () => refuseUnlistable(job, sides, drafts, problems, signal));
-  if (unmatched.count > 0 && job.onUnmatched === 'Fail') {
-    problems.add(describeUnmatched(unmatched, listed, job.source));
+    if (renamed !== key) this.renamed += 1;
+    this.#addRow(object, destination.prefix + renamed);
   }
-  problems.refuse();
-  return { drafts, listed, unmatched: job.onUnmatched === 'Copy' ? 0 : unmatched.count };
+
+  /** To be called after the last object. */
+  finish(): void {
+    if (this.#noMatch === 0 || this.#job.onUnmatched !== 'Fail') return;
+    const unmatched = { count: this.#noMatch, first: this.#firstUnmatched };
+    this.#problems.addAll(1, [describeUnmatched(unmatched, this.listed, this.#job.source)]);
+  }
+
+  #rename(rules: Rules, key: string, { size, lastModified }: ListedObject): string | undefined {
+    this.#facts.key = key;
+    this.#facts.size = size;
+    this.#facts.lastModified = lastModified;
+    return rename(rules, this.#facts)?.key;
+  }
+
+  #addRow({ key, etag, size, storageClass }: ListedObject, destination: string): void {
+    const wrong = describeBadKey(destination);
+    if (wrong !== undefined) {
+      this.#problems.add(`${nameKey(key)} would become ${nameKey(destination)}, which ${wrong}`);
+      return;
+    }
+    if (storageClass !== undefined && archived.has(storageClass))
+      this.#problems.add(`${nameKey(key)} has storage class ${storageClass}; restore it before the run`);
+    this.bytes += size;
+    const other = storageClass === 'STANDARD' ? undefined : storageClass;
+    const row = { source: key, etag, size, destination, storageClass: other };
+    const number = this.#drafts.rows;
+    this.#proof.add(number, this.#drafts.add(row), row);
+  }
 }
 
-/**
- * A store that ignores encoding-type writes U+FFFD for characters that XML cannot carry. Such a key is looked up,
- * because it may really hold that character.
- */
-async function refuseUnlistable(
-  job: CopyJob,
-  sides: Sides,
-  drafts: readonly DraftRow[],
-  problems: PlanProblems,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const { source: key } of drafts) {
-    if (!key.includes('\uFFFD')) continue;
-    const head = await headObject(sides.source, { bucket: job.source.bucket, key }, signal);
-    if (head !== undefined) continue;
-    problems.add(
-      `the store lists ${nameKey(key)} but does not have it: the key holds a character that its listing cannot carry; ` +
-        'rename or delete this object',
-    );
-  }
+/** One object's facts after the other: a listing has too many for an object each. */
+class Facts implements ObjectFacts {
+  key = '';
+  size = 0;
+  lastModified = '';
+  readonly hash = (): string => createHash('sha256').update(this.key).digest('hex');
 }
 
 function describeUnmatched(
@@ -96,32 +114,9 @@ function describeUnmatched(
   return `${which}; rules see the key after the prefix: add a rule, or set copy.onUnmatched to Skip or Copy`;
 }
 
-function keyAfterPrefix(object: ListedObject, job: CopyJob): string {
-  return object.key.slice(job.source.prefix.length);
-}
-
-function destinationOf(object: ListedObject, job: CopyJob): string | undefined {
-  const key = keyAfterPrefix(object, job);
-  if (job.rules === undefined) return job.destination.prefix + key;
-  const { size, lastModified } = object;
-  const hash = (): string => createHash('sha256').update(key).digest('hex');
-  const renamed = rename(job.rules, { key, size, lastModified, hash });
-  return renamed === undefined ? undefined : job.destination.prefix + renamed.key;
-}
-
-function draftRow(object: ListedObject, destination: string, problems: PlanProblems): DraftRow {
-  const { key, etag, size } = object;
-  const wrong = describeBadKey(destination);
-  if (wrong !== undefined)
-    problems.add(`${nameKey(key)} would become ${nameKey(destination)}, which ${wrong}`);
-  if (object.storageClass !== undefined && archived.has(object.storageClass)) {
-    problems.add(`${nameKey(key)} has storage class ${object.storageClass}; restore it before the run`);
-  }
-  const storageClass = object.storageClass === 'STANDARD' ? undefined : object.storageClass;
-  return { source: key, etag, size, destination, storageClass };
-}
-
 function describeBadKey(key: string): string | undefined {
+  // Not even if every character had three bytes.
+  if (key.length > 0 && key.length * 3 <= 1024 && key.isWellFormed()) return undefined;
   if (!key.isWellFormed()) return 'is not well-formed Unicode: a group splits a character';
   const bytes = Buffer.byteLength(key);
   return bytes < 1 || bytes > 1024 ? `has ${bytes} bytes; S3 takes 1 to 1024` : undefined;

@@ -1,11 +1,22 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { createZstdCompress, zstdCompress, zstdDecompress } from 'node:zlib';
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 
 /** No plan shard or ledger segment is larger when unpacked: 100,000 rows of two longest keys, escaped. */
 const maxUnpacked = 1536 * 1024 * 1024;
+
+/** Blocks of lines, each with its end, as one zstd frame. Only the frame is ever held as a whole. */
+export async function packBlocks(blocks: Iterable<Uint8Array>): Promise<Buffer> {
+  const packed: Buffer[] = [];
+  await pipeline(Readable.from(blocks), createZstdCompress(), async (frames: AsyncIterable<Buffer>) => {
+    for await (const frame of frames) packed.push(frame);
+  });
+  return Buffer.concat(packed);
+}
 
 /** Lines, each with its end, as one zstd frame. */
 export async function packLines(lines: readonly string[]): Promise<Buffer> {

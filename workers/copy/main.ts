@@ -15,6 +15,7 @@ import { enableLinearExpressions } from './linear.ts';
 import { PlanProblems, PlanRefused } from './problems.ts';
 import { reportProgress } from './progress.ts';
 import { sha256, type ResultsStore } from './results.ts';
+import type { ScratchPlace } from './scratch.ts';
 import { makeSignals } from './signals.ts';
 import { runStage, type StageSignals } from './stage.ts';
 import { openSides } from './stores.ts';
@@ -29,12 +30,17 @@ export interface CopyHost {
   readonly output: DestinationStream;
   /** File for the termination message; default `/dev/termination-log`. */
   readonly terminationLog?: string;
+  /** Where a large plan is worked out, when it is not the pod's own place. */
+  readonly scratch?: ScratchPlace;
   /** Milliseconds; shorter in tests. */
   readonly patience?: number;
   readonly segmentInterval?: number;
   /** How requests to the user's stores are tried again. */
   readonly retry?: RetryPolicy;
 }
+
+/** The kubelet begins to evict when a tenth of a node's disk is left. */
+const diskReserve = 0.15;
 
 /** The role `ebbflow copy`: one worker of a copy stage. Returns the exit code; never throws. */
 export async function runCopyWorker(host: CopyHost): Promise<number> {
@@ -101,6 +107,11 @@ async function work(
           results,
           worker: { stage: name, index, podUID },
           workers: env.spec.workers,
+          scratch: host.scratch ?? {
+            directory: PATHS.scratch,
+            limit: env.spec.scratch ?? 0,
+            reserve: diskReserve,
+          },
           owner: `${env.runUID}-${name}`,
           log,
           onTally,

@@ -1,15 +1,21 @@
-import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
+import type { PlanIndex } from '../contract/copyplan.ts';
 import { haveSameChecksum } from '../s3/checksums.ts';
 import type { S3Client } from '../s3/client.ts';
 import { S3Error } from '../s3/errors.ts';
 import { headObject } from '../s3/objects.ts';
 import { probeCapabilities, probeSameStore, type Capabilities, type ProbePlace } from '../s3/probe.ts';
-import { findClashes, joinExisting } from './clashes.ts';
-import { draftRows, isRenamed } from './drafts.ts';
+import { findClashes } from './clashes.ts';
+import { DraftFile, type DraftRow } from './draftfile.ts';
+import { Drafter } from './drafts.ts';
 import type { CopyJob } from './job.ts';
+import { joinExisting, type JoinInput } from './join.ts';
 import { listPages } from './list.ts';
 import { nameKey, PlanProblems, PlanRefused } from './problems.ts';
+import { PlanProof } from './proof.ts';
+import { RowSet } from './rowset.ts';
+import type { Scratch } from './scratch.ts';
 import { atStore, type Sides } from './sides.ts';
+import { readSource } from './sources.ts';
 
 /** What a plan is made from. */
 export interface PlanInput {
@@ -19,11 +25,16 @@ export interface PlanInput {
   readonly problems: PlanProblems;
   /** Names throw-away objects. */
   readonly owner: string;
+  /** Where the plan is worked out; it must stay until the plan is written. */
+  readonly scratch: Scratch;
 }
 
 /** A whole plan that was proved, before it is written. */
 export interface ProvedPlan {
-  readonly rows: readonly PlanRow[];
+  readonly drafts: DraftFile;
+  /** Rows that are not to be copied. */
+  readonly skipped: RowSet;
+  readonly unchanged: RowSet;
   readonly listed: number;
   readonly unmatched: number;
   readonly renamed: number;
@@ -37,37 +48,51 @@ export interface ProvedPlan {
  * @throws PlanRefused with all problems (the first ten in words); Unavailable when a store does not answer.
  */
 export async function makePlan(input: PlanInput, signal: AbortSignal): Promise<ProvedPlan> {
-  const { job, sides } = input;
+  const { job, sides, scratch } = input;
   input.problems.refuse();
-  const { drafts, listed, unmatched } = await draftRows(job, sides, signal);
-  if (drafts.length === 0) return refuseOrAcceptEmpty(job, listed, unmatched);
-  const renamed = drafts.filter((row) => isRenamed(row, job)).length;
   const inOneBucket =
     job.source.store === job.destination.store && job.source.bucket === job.destination.bucket;
 
   // Exact clashes are clashes on every store, so a plan that has them is refused before anything is written at all.
-  const certain = new PlanProblems();
-  findClashes(drafts, 'Exact', inOneBucket, certain);
-  certain.refuse();
+  const stated = job.keyEquivalence === 'Auto' ? 'Exact' : job.keyEquivalence;
+  const drafts = new DraftFile(scratch);
+  let proof = new PlanProof(drafts, { equivalence: stated, oneSpace: inOneBucket }, scratch);
+  const problems = new PlanProblems();
+  const drafter = new Drafter(job, { drafts, proof, problems });
+  await atStore(job, sides, 'source', async () => {
+    for await (const page of readSource({ job, sides, problems }, signal))
+      for (const object of page) drafter.add(object);
+  });
+  drafter.finish();
+  problems.refuse();
+  const { listed, unmatched, renamed } = drafter;
+  if (drafts.rows === 0) return refuseOrAcceptEmpty(job, drafts, drafter);
+  await findClashes(proof, drafts, problems);
+  problems.refuse();
 
   const { capabilities, oneSpace } = await probe(input, inOneBucket, signal);
   const keyEquivalence = job.keyEquivalence === 'Auto' ? capabilities.aliases : job.keyEquivalence;
-  const problems = new PlanProblems();
-  const proof = findClashes(drafts, keyEquivalence, oneSpace, problems);
-  problems.refuse();
-  const rows = await atStore(job, sides, 'destination', async () => {
+  if (keyEquivalence !== stated || oneSpace !== inOneBucket) {
+    proof = new PlanProof(drafts, { equivalence: keyEquivalence, oneSpace }, scratch);
+    for (const { row, number, position } of drafts.all()) proof.add(number, position, row);
+    await findClashes(proof, drafts, problems);
+    problems.refuse();
+  }
+  const skipped = await atStore(job, sides, 'destination', () => {
     const pages = listPages(sides.destination, job.destination, signal);
-    const haveSameBytes = (row: PlanRow) => compareChecksums(job, sides, row, signal);
-    return joinExisting({ job, drafts, proof, oneSpace, keyEquivalence, pages, haveSameBytes, problems });
+    const haveSameBytes: JoinInput['haveSameBytes'] = (row, _, rowSignal) =>
+      compareChecksums(job, sides, row, rowSignal);
+    return joinExisting({ job, drafts, proof, scratch, pages, haveSameBytes, problems }, signal);
   });
   problems.refuse();
-  return { rows, listed, unmatched, renamed, keyEquivalence, guards: capabilities };
+  const { unchanged } = proof;
+  return { drafts, skipped, unchanged, listed, unmatched, renamed, keyEquivalence, guards: capabilities };
 }
 
 async function compareChecksums(
   job: CopyJob,
   sides: Sides,
-  row: PlanRow,
+  row: DraftRow,
   signal: AbortSignal,
 ): Promise<boolean> {
   const from = { bucket: job.source.bucket, key: row.source, checksums: true };
@@ -79,7 +104,11 @@ async function compareChecksums(
   return source?.etag === row.etag && destination !== undefined && haveSameChecksum(source, destination);
 }
 
-function refuseOrAcceptEmpty(job: CopyJob, listed: number, unmatched: number): ProvedPlan {
+function refuseOrAcceptEmpty(
+  job: CopyJob,
+  drafts: DraftFile,
+  { listed, unmatched }: { readonly listed: number; readonly unmatched: number },
+): ProvedPlan {
   if (job.onEmpty === 'Fail') {
     const where = `prefix ${nameKey(job.source.prefix)} of bucket ${job.source.bucket}`;
     throw new PlanRefused(
@@ -89,7 +118,8 @@ function refuseOrAcceptEmpty(job: CopyJob, listed: number, unmatched: number): P
     );
   }
   const guards = { sourcePinned: false, createOnly: false, deleteIfMatch: false };
-  return { rows: [], listed, unmatched, renamed: 0, keyEquivalence: 'Exact', guards };
+  const [skipped, unchanged] = [new RowSet(), new RowSet()];
+  return { drafts, skipped, unchanged, listed, unmatched, renamed: 0, keyEquivalence: 'Exact', guards };
 }
 
 interface Probed {

@@ -1,15 +1,10 @@
-import {
-  formatPlanRow,
-  parsePlanRow,
-  planIndex,
-  type PlanIndex,
-  type PlanRow,
-} from '../contract/copyplan.ts';
+import { parsePlanRow, planIndex, type PlanIndex, type PlanRow } from '../contract/copyplan.ts';
 import { planIndexKey, planPrefix, planShardKey } from '../contract/keys.ts';
-import { dealPieces, PieceCutter, weighRow, type Piece } from './deal.ts';
-import { packLines, unpackLines } from './frames.ts';
+import { dealPieces } from './deal.ts';
+import { packBlocks, unpackLines } from './frames.ts';
 import type { CopyJob } from './job.ts';
 import type { ProvedPlan } from './plan.ts';
+import { PlannedRows } from './plannedrows.ts';
 import { sha256, type ResultsStore } from './results.ts';
 
 /** A stored plan contradicts itself: a fault of ours or of the store. */
@@ -48,17 +43,17 @@ export async function writePlan(
   plan: StoredPlan,
   signal: AbortSignal,
 ): Promise<{ readonly index: PlanIndex; readonly ours: boolean }> {
-  const { rows } = plan.proved;
-  const deal = dealPieces(cutRows(rows, plan), plan.workers);
+  const rows = new PlannedRows(plan.proved, plan.job.mode);
+  const deal = dealPieces(rows.cut(plan.workers), plan.workers);
   const shards: PlanIndex['shards'] = [];
   let number = firstFreeNumber(stage, existing);
   for (const { index, pieces } of deal.shards) {
-    const part = pieces.flatMap((piece) => rows.slice(piece.first, piece.first + piece.rows));
-    const frame = await packLines(part.map(formatPlanRow));
+    const frame = await packBlocks(rows.lines(pieces));
     // `Exists` is either our own lost reply or another pod that plans as well: in both cases a new number is right.
     while ((await results.put(planShardKey(stage, number), frame, signal)) === 'Exists') number += 1;
-    const bytes = sumToCopy(part);
-    shards.push({ shard: number, index, rows: part.length, bytes, sha256: sha256(frame) });
+    const count = pieces.reduce((sum, piece) => sum + piece.rows, 0);
+    const bytes = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
+    shards.push({ shard: number, index, rows: count, bytes, sha256: sha256(frame) });
     number += 1;
   }
   const index = makeIndex(plan, deal.workers, shards);
@@ -98,24 +93,10 @@ function firstFreeNumber(stage: string, existing: ReadonlySet<string>): number {
   return free;
 }
 
-function sumToCopy(rows: readonly PlanRow[]): number {
-  return rows.reduce((sum, row) => sum + (row.action === 'Copy' ? row.size : 0), 0);
-}
-
-function cutRows(rows: readonly PlanRow[], { job, workers }: StoredPlan): readonly Piece[] {
-  const weights = rows.map((row) => weighRow(row, job.mode));
-  const cutter = new PieceCutter(
-    weights.reduce((sum, weight) => sum + weight, 0),
-    workers,
-  );
-  for (const weight of weights) cutter.add(weight);
-  return cutter.finish();
-}
-
 function makeIndex({ proved, job }: StoredPlan, workers: number, shards: PlanIndex['shards']): PlanIndex {
-  const { rows, listed, unmatched, renamed, keyEquivalence, guards } = proved;
+  const { drafts, listed, unmatched, renamed, keyEquivalence, guards } = proved;
   const { sourcePinned, createOnly, deleteIfMatch } = guards;
-  const having = (action: PlanRow['action']): number => rows.filter((row) => row.action === action).length;
+  const [skipped, unchanged] = [proved.skipped.size, proved.unchanged.size];
   return {
     version: 1,
     time: new Date().toISOString(),
@@ -126,12 +107,12 @@ function makeIndex({ proved, job }: StoredPlan, workers: number, shards: PlanInd
     guards: { sourcePinned, createOnly, deleteIfMatch },
     listed,
     unmatched,
-    rows: rows.length,
-    toCopy: having('Copy'),
-    skipped: having('Skip'),
-    unchanged: having('Unchanged'),
+    rows: drafts.rows,
+    toCopy: drafts.rows - skipped - unchanged,
+    skipped,
+    unchanged,
     renamed,
-    bytes: sumToCopy(rows),
+    bytes: shards.reduce((sum, shard) => sum + shard.bytes, 0),
     workers,
     shards,
   };

@@ -42,14 +42,45 @@ export class Unavailable extends Error {
 /** How many problems a message names. */
 const named = 10;
 
+/** Counts what comes in any order, and keeps the first ten by two numbers. */
+export class FirstTen<T> {
+  #total = 0;
+  readonly #kept: { readonly major: number; readonly minor: number; readonly what: T }[] = [];
+
+  /** The numbers must tell all apart, so that the same ten are kept whatever comes first. */
+  add(major: number, minor: number, what: T): void {
+    this.#total += 1;
+    const at = this.#kept.findIndex(
+      (kept) => kept.major > major || (kept.major === major && kept.minor > minor),
+    );
+    if (at < 0 && this.#kept.length === named) return;
+    this.#kept.splice(at < 0 ? this.#kept.length : at, 0, { major, minor, what });
+    if (this.#kept.length > named) this.#kept.pop();
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** In order. */
+  get first(): readonly T[] {
+    return this.#kept.map(({ what }) => what);
+  }
+}
+
 /** Collects the problems of a plan. All are counted, the first ten are kept in words. */
 export class PlanProblems {
   #total = 0;
   readonly #first: string[] = [];
 
   add(problem: string): void {
-    this.#total += 1;
-    if (this.#first.length < named) this.#first.push(problem);
+    this.addAll(1, [problem]);
+  }
+
+  /** Takes many problems in, of which the first are in words. */
+  addAll(total: number, first: readonly string[]): void {
+    this.#total += total;
+    this.#first.push(...first.slice(0, named - this.#first.length));
   }
 
   get total(): number {

@@ -13,6 +13,7 @@ import type { Sides } from './sides.ts';
 import { readPlanIndex, readShard, writePlan } from './planstore.ts';
 import { Unavailable, type PlanProblems } from './problems.ts';
 import type { ResultsStore } from './results.ts';
+import { Scratch, type ScratchPlace } from './scratch.ts';
 import { copyShard } from './shard.ts';
 import { Tally } from './tally.ts';
 import type { TransferContext } from './transfer.ts';
@@ -27,6 +28,8 @@ export interface StageWork {
   readonly worker: { readonly stage: string; readonly index: number; readonly podUID: string };
   /** Workers that the stage may have at most. */
   readonly workers: number;
+  /** Where a large plan is worked out. */
+  readonly scratch: ScratchPlace;
   /** Names throw-away objects of this stage, whichever pod makes them. */
   readonly owner: string;
   readonly log: CopyLog;
@@ -69,7 +72,8 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
     // A plan that is not written yet is worth nothing: no reason to finish it when the pod is told to end.
     const planning = AbortSignal.any([signals.stop, signals.abort]);
     const { sides, problems, owner } = work;
-    const proved = await makePlan({ job, sides, problems, owner }, planning);
+    using scratch = new Scratch(work.scratch);
+    const proved = await makePlan({ job, sides, problems, owner, scratch }, planning);
     const written = await writePlan(
       results,
       worker.stage,

@@ -3,7 +3,7 @@ import { copyObject } from '../s3/copies.ts';
 import { S3Error } from '../s3/errors.ts';
 import { getObject, headObject, putObject, type ObjectHead } from '../s3/objects.ts';
 import { getTagging } from '../s3/tagging.ts';
-import { isIdentical, isPlainEtag } from './clashes.ts';
+import { isIdentical, isPlainEtag } from './join.ts';
 import type { CopyJob } from './job.ts';
 import { carriedAttributes, copyInParts, type Ends } from './parts.ts';
 import { RowFailed } from './rowfailed.ts';

@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { PlanRefused } from '../../workers/copy/problems.ts';
+import { PlanBed, type PlanOptions } from '../support/planbed.ts';
+
+let bed: PlanBed;
+beforeEach(async () => {
+  bed = await PlanBed.start();
+});
+afterEach(() => bed.stop());
+
+/** Why a plan was refused. */
+async function refusal(...plan: Parameters<PlanBed['plan']>): Promise<PlanRefused> {
+  try {
+    await bed.plan(...plan);
+  } catch (error) {
+    if (error instanceof PlanRefused) return error;
+    throw error;
+  }
+  throw new Error('the plan was not refused');
+}
+
+const onlyOne: PlanOptions = { rename: [{ match: '', replace: 'one' }] };
+
+describe('a plan', () => {
+  test('names sources and destinations in the order of the listing', async () => {
+    for (const key of ['in/b"\n', 'in/a', 'in/é😀', 'other/x']) await bed.put('raw', key);
+    const { index, rows } = await bed.plan();
+    expect(rows.map(({ source, destination, action }) => [source, destination, action])).toEqual([
+      ['in/a', 'out/a', 'Copy'],
+      ['in/b"\n', 'out/b"\n', 'Copy'],
+      ['in/é😀', 'out/é😀', 'Copy'],
+    ]);
+    expect(index).toMatchObject({ rows: 3, toCopy: 3, listed: 3, renamed: 0, bytes: 4 + 6 + 9, workers: 1 });
+  });
+
+  test('says which rows are there already, and copies only the others', async () => {
+    for (const key of ['a', 'b', 'c']) await bed.put('raw', `in/${key}`, key);
+    await bed.put('lake', 'out/b', 'b');
+    const { index, rows } = await bed.plan();
+    expect(rows.map(({ action }) => action)).toEqual(['Copy', 'Skip', 'Copy']);
+    expect(index).toMatchObject({ rows: 3, toCopy: 2, skipped: 1, bytes: 2 });
+    expect(index.shards.map(({ bytes, rows: count }) => [count, bytes])).toEqual([[3, 2]]);
+  });
+
+  test('refuses other content at a destination, and names both', async () => {
+    await bed.put('raw', 'in/a', 'new');
+    await bed.put('lake', 'out/a', 'other');
+    expect((await refusal()).message).toContain(
+      '"in/a" would become "out/a", which exists with 5 bytes instead of 3',
+    );
+    expect((await bed.plan({ onExisting: 'Overwrite' })).index.toCopy).toBe(1);
+  });
+
+  test('counts all problems and names the first ten, whatever the order in which they are found', async () => {
+    for (let n = 0; n < 30; n += 1) await bed.put('raw', `in/${String(n).padStart(2, '0')}`);
+    const { message, problems } = await refusal(onlyOne);
+    expect(problems).toBe(29);
+    const named = [...message.matchAll(/and "in\/(\d+)" would both become/g)].map(([, n]) => Number(n));
+    expect(named).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  test('is the same when it is worked out on the disk', async () => {
+    for (let n = 0; n < 300; n += 1) {
+      await bed.put('raw', `in/${n}`, 'x'.repeat(n));
+      if (n % 3 === 0) await bed.put('lake', `out/${n}`, 'x'.repeat(n));
+    }
+    const inMemory = await bed.plan({ workers: 3 });
+    const onDisk = await bed.plan({ workers: 3, memory: 100 });
+    expect(onDisk.rows).toEqual(inMemory.rows);
+    expect({ ...onDisk.index, time: '' }).toEqual({ ...inMemory.index, time: '' });
+    expect(inMemory.index.workers).toBe(3);
+    expect(inMemory.index.skipped).toBe(100);
+  });
+
+  test('that takes more scratch space than it may is refused before it is evicted', async () => {
+    for (let n = 0; n < 50; n += 1) await bed.put('raw', `in/${n}`);
+    const { message } = await refusal({ memory: 100, limit: 2_000 });
+    expect(message).toMatch(/more than .* of scratch space: .*ephemeral-storage/);
+  });
+
+  test('of one bucket refuses chains and cycles before anything is written', async () => {
+    for (const key of ['in/1', 'in/2', 'in/3']) await bed.put('raw', key);
+    bed.double.recording = true;
+    const rename = [{ match: '^(?<n>\\d)$', replace: '{n}' }];
+    const swap = [
+      { match: '^1$', replace: '2' },
+      { match: '^2$', replace: '1' },
+    ];
+    const inside = { destination: { store: 'lake', bucket: 'raw', prefix: 'in/' } };
+    const { message, problems } = await refusal({ rename: [...swap, ...rename] }, inside);
+    expect(problems).toBe(2);
+    expect(message).toContain('"in/1" would become "in/2", which is itself a source and would become "in/1"');
+    expect(bed.double.seen.filter((line) => !line.startsWith('ListObjects'))).toEqual([]);
+    expect((await bed.plan({ rename }, inside)).index).toMatchObject({ unchanged: 3, toCopy: 0 });
+  });
+
+  test('under the keys of the endpoint finds what is one key there', async () => {
+    await bed.stop();
+    bed = await PlanBed.start({ aliases: 'Posix' });
+    for (const key of ['in/a', 'in/b']) await bed.put('raw', key);
+    const rename = [
+      { match: '^a$', replace: 'd//x' },
+      { match: '^b$', replace: 'd/x' },
+    ];
+    const { message } = await refusal({ rename });
+    expect(message).toContain('is the same key to this store, which compares keys as Posix');
+  });
+
+  test('that cannot be listed to the end is no plan', async () => {
+    for (let n = 0; n < 5; n += 1) await bed.put('raw', `in/${n}`);
+    bed.double.setFaults([{ kind: 'truncate', operation: 'ListObjectsV2' }]);
+    await expect(bed.plan()).rejects.toThrow(/goes on failing/);
+  });
+});

@@ -1,0 +1,124 @@
+import type { ListedObject } from '../s3/listing.ts';
+import type { DraftFile, DraftRow } from './draftfile.ts';
+import { ExistingObjects, type Met } from './existing.ts';
+import type { CopyJob } from './job.ts';
+import { runBounded } from './pool.ts';
+import { FirstTen, nameKey, type PlanProblems } from './problems.ts';
+import type { PlanProof } from './proof.ts';
+import { RowSet } from './rowset.ts';
+import { SpillFile, type Scratch } from './scratch.ts';
+
+/** What a destination's object is known by. */
+export interface ExistingObject {
+  readonly key: string;
+  readonly etag: string;
+  readonly size: number;
+}
+
+/** What is needed to join a plan with what is at its destination. */
+export interface JoinInput {
+  readonly job: CopyJob;
+  readonly drafts: DraftFile;
+  /** Of this plan, complete. */
+  readonly proof: PlanProof;
+  readonly scratch: Scratch;
+  /** The listing of the destination. */
+  readonly pages: AsyncIterable<readonly ListedObject[]>;
+  /** Whether source and destination are the same bytes where their ETags cannot tell. */
+  readonly haveSameBytes: (row: DraftRow, existing: ExistingObject, signal: AbortSignal) => Promise<boolean>;
+  readonly problems: PlanProblems;
+}
+
+/** Decides what is done with rows whose destination exists. Returns those that need not be copied. */
+export async function joinExisting(input: JoinInput, signal: AbortSignal): Promise<RowSet> {
+  const { job, drafts, proof, scratch } = input;
+  const skipped = new RowSet();
+  // Keys that exist are overwritten then; only a directory in the place of a file would still be in the way.
+  if (job.onExisting === 'Overwrite' && proof.space.equivalence !== 'Posix') return skipped;
+  const existing = new ExistingObjects(proof, scratch);
+  for await (const page of input.pages) for (const object of page) existing.add(object);
+
+  const inTheWay = new FirstTen<Met>();
+  const unsure = new Meetings(scratch);
+  await existing.meet((met) => {
+    if (proof.unchanged.has(met.row)) return;
+    if (met.kind === 'same' && job.onExisting === 'Overwrite') return;
+    if (met.kind === 'same' && job.onExisting === 'SkipIdentical') {
+      const [row, object] = [drafts.read(met.position), existing.read(met.existing)];
+      if (isIdentical(row, object)) return skipped.add(met.row);
+      if (mayBeIdentical(row, object)) return unsure.add(met);
+    }
+    inTheWay.add(met.row, met.existing, met);
+  });
+  const look = async (met: Met, rowSignal: AbortSignal): Promise<void> => {
+    const [row, object] = [drafts.read(met.position), existing.read(met.existing)];
+    if (await input.haveSameBytes(row, object, rowSignal)) skipped.add(met.row);
+    else inTheWay.add(met.row, met.existing, met);
+  };
+  await runBounded(unsure.all(), job.concurrency, look, signal);
+  const words = inTheWay.first.map((met) =>
+    describeMet(met, drafts.read(met.position), existing.read(met.existing), job),
+  );
+  input.problems.addAll(inTheWay.total, words);
+  return skipped;
+}
+
+/** The same bytes, as far as size and ETag can tell. */
+export function isIdentical(
+  row: { readonly size: number; readonly etag: string },
+  object: { readonly size: number; readonly etag: string },
+): boolean {
+  return row.etag !== '' && row.size === object.size && row.etag === object.etag;
+}
+
+function mayBeIdentical(row: DraftRow, object: ExistingObject): boolean {
+  return row.size === object.size && !(isPlainEtag(row.etag) && isPlainEtag(object.etag));
+}
+
+/** An MD5 sum of the content, which two objects with the same content have in common. */
+export function isPlainEtag(etag: string): boolean {
+  return /^[0-9a-f]{32}$/.test(etag);
+}
+
+function describeMet(met: Met, row: DraftRow, object: ExistingObject, job: CopyJob): string {
+  const becomes = `${nameKey(row.source)} would become ${nameKey(row.destination)}`;
+  if (met.kind === 'ancestor')
+    return `${becomes}, but ${nameKey(object.key)} exists, and this store cannot hold one key inside the other`;
+  if (job.onExisting === 'Fail')
+    return `${becomes}, which exists; delete it, or set copy.onExisting to SkipIdentical or Overwrite`;
+  const difference =
+    row.size === object.size
+      ? `with ETag ${object.etag} instead of ${row.etag}`
+      : `with ${object.size} bytes instead of ${row.size}`;
+  return `${becomes}, which exists ${difference}; delete it, or set copy.onExisting to Overwrite`;
+}
+
+/** Meetings that are kept for later. */
+class Meetings {
+  readonly #file: SpillFile;
+
+  constructor(scratch: Scratch) {
+    this.#file = new SpillFile(scratch, 64 * 1024);
+  }
+
+  add({ row, position, existing }: Met): void {
+    const at = this.#file.room(meetingBytes);
+    this.#file.tail.writeDoubleLE(row, at);
+    this.#file.tail.writeDoubleLE(position, at + 8);
+    this.#file.tail.writeDoubleLE(existing, at + 16);
+    this.#file.take(meetingBytes);
+  }
+
+  *all(): Generator<Met, void, undefined> {
+    const block = Buffer.allocUnsafeSlow(meetingBytes * 1024);
+    for (let at = 0; at < this.#file.length; at += block.length) {
+      const bytes = this.#file.read(at, block);
+      for (let n = 0; n < bytes.length; n += meetingBytes) {
+        const [row, position] = [bytes.readDoubleLE(n), bytes.readDoubleLE(n + 8)];
+        yield { kind: 'same', row, position, existing: bytes.readDoubleLE(n + 16) };
+      }
+    }
+  }
+}
+
+const meetingBytes = 24;

@@ -1,0 +1,53 @@
+import { ACTION_OFFSET, actionByte, type RowAction } from '../contract/copyplan.ts';
+import { PieceCutter, weighRow, type Piece } from './deal.ts';
+import { blockRows } from './draftfile.ts';
+import type { ProvedPlan } from './plan.ts';
+
+/** The rows of a proved plan, each with its action, read from the scratch files some at a time. */
+export class PlannedRows {
+  readonly #proved: Pick<ProvedPlan, 'drafts' | 'skipped' | 'unchanged'>;
+  readonly #mode: 'Copy' | 'Move';
+
+  constructor(proved: Pick<ProvedPlan, 'drafts' | 'skipped' | 'unchanged'>, mode: 'Copy' | 'Move') {
+    this.#proved = proved;
+    this.#mode = mode;
+  }
+
+  /** Cuts all rows into pieces that can be dealt to so many workers. */
+  cut(workers: number): readonly Piece[] {
+    let total = 0;
+    this.#eachWeight((weight) => {
+      total += weight;
+    });
+    const cutter = new PieceCutter(total, workers);
+    this.#eachWeight((weight, bytes) => cutter.add(weight, bytes));
+    return cutter.finish();
+  }
+
+  /** The lines of some pieces as they stand in a shard. */
+  *lines(pieces: readonly Piece[]): Generator<Buffer, void, undefined> {
+    for (const piece of pieces) {
+      for (let done = 0; done < piece.rows; done += blockRows) {
+        const first = piece.first + done;
+        const block = this.#proved.drafts.readBlock(first, Math.min(blockRows, piece.rows - done));
+        for (let n = 0; n < block.rows; n += 1) {
+          const action = this.#actionOf(first + n);
+          if (action !== 'Copy') block.bytes[block.start(n) + ACTION_OFFSET] = actionByte(action);
+        }
+        yield block.bytes;
+      }
+    }
+  }
+
+  #eachWeight(visit: (weight: number, bytes: number) => void): void {
+    this.#proved.drafts.eachSize((row, size) => {
+      const action = this.#actionOf(row);
+      visit(weighRow(action, size, this.#mode), action === 'Copy' ? size : 0);
+    });
+  }
+
+  #actionOf(row: number): RowAction {
+    if (this.#proved.skipped.has(row)) return 'Skip';
+    return this.#proved.unchanged.has(row) ? 'Unchanged' : 'Copy';
+  }
+}
