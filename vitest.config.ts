@@ -17,7 +17,19 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          provide: { judge: 'versitygw' },
           include: ['test/integration/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          // The copy engine once more, before a server with other ways.
+          name: 'radosgw',
+          provide: { judge: 'radosgw' },
+          include: ['test/integration/copy*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,

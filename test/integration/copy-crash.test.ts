@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { contents, CopyBed, listAll, seed } from '../support/copybed.ts';
+import { startJudge } from '../support/judge.ts';
 import { isProbe, operationOf, startProxy, type PassingRequest, type S3Proxy } from '../support/s3proxy.ts';
-import { startGateway, type Gateway } from '../support/versitygw.ts';
+import type { S3Server } from '../support/s3server.ts';
 
-let gateway: Gateway;
+let gateway: S3Server;
 let proxy: S3Proxy;
 let bed: CopyBed;
 let round = 0;
@@ -13,7 +14,7 @@ let from = '';
 let to = '';
 
 beforeAll(async () => {
-  gateway = await startGateway();
+  gateway = await startJudge();
   await gateway.createBucket('results');
 });
 afterAll(async () => gateway.stop());

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { deleteObject, putObject } from '../../workers/s3/objects.ts';
 import { clientOf, contents, CopyBed, listAll, patientSignal, seed } from '../support/copybed.ts';
+import { startJudge } from '../support/judge.ts';
 import {
   isProbe,
   operationOf,
@@ -10,9 +11,9 @@ import {
   type PassingRequest,
   type S3Proxy,
 } from '../support/s3proxy.ts';
-import { startGateway, type Gateway } from '../support/versitygw.ts';
+import type { S3Server } from '../support/s3server.ts';
 
-let gateway: Gateway;
+let gateway: S3Server;
 let proxy: S3Proxy;
 let bed: CopyBed;
 let round = 0;
@@ -20,7 +21,7 @@ let from = '';
 let to = '';
 
 beforeAll(async () => {
-  gateway = await startGateway();
+  gateway = await startJudge();
   await gateway.createBucket('results');
   await gateway.createBucket('many');
   const client = clientOf(gateway);
@@ -173,8 +174,10 @@ describe('faults that do not pass', () => {
       const ended = await bed.run(stage());
       expect(ended.code).toBe(EXIT.tooManyFailures);
       expect(ended.manifest?.message).toContain('"k7": SourceChanged: the source object is not what it was');
-      expect((await contents(bed.client, to)).has('k7')).toBe(false);
-      expect(await listAll(bed.client, to)).toHaveLength(19);
+      // A store that ignores the pin has made a copy, of what the source is now; it counts as none.
+      const made = how === 'changed' && !gateway.capabilities.sourcePinned;
+      expect((await contents(bed.client, to)).get('k7')).toBe(made ? 'CONTENT 7' : undefined);
+      expect(await listAll(bed.client, to)).toHaveLength(made ? 20 : 19);
     },
   );
 

@@ -14,14 +14,14 @@ import { S3Client } from '../../workers/s3/client.ts';
 import { fixedCredentials } from '../../workers/s3/credentials.ts';
 import { deleteObject, getObject, listObjects, putObject } from '../../workers/s3/objects.ts';
 import { startGrants, type GrantServer } from './grants.ts';
-import type { Gateway } from './versitygw.ts';
+import type { S3Server } from './s3server.ts';
 
 const childProgram = fileURLToPath(new URL('copychild.ts', import.meta.url));
 
 /** Long enough for anything a test does. */
 export const patientSignal = AbortSignal.timeout(3_600_000);
 
-export function clientOf(gateway: Gateway, endpoint = gateway.endpoint): S3Client {
+export function clientOf(gateway: S3Server, endpoint = gateway.endpoint): S3Client {
   const { accessKeyId, secretAccessKey, region } = gateway;
   return new S3Client({ endpoint, region, credentials: fixedCredentials({ accessKeyId, secretAccessKey }) });
 }
@@ -86,12 +86,12 @@ export class CopyBed {
   readonly client: S3Client;
   readonly grants: GrantServer;
   readonly results: string;
-  readonly #gateway: Gateway;
+  readonly #gateway: S3Server;
   readonly #folder: string;
   readonly #endpoint: string;
 
   private constructor(
-    gateway: Gateway,
+    gateway: S3Server,
     made: { client: S3Client; grants: GrantServer; results: string; folder: string; endpoint: string },
   ) {
     this.#gateway = gateway;
@@ -103,7 +103,7 @@ export class CopyBed {
   }
 
   /** `endpoint` is what the worker sees as its store: a proxy in front of the gateway, perhaps. */
-  static async create(gateway: Gateway, results: string, endpoint = gateway.endpoint): Promise<CopyBed> {
+  static async create(gateway: S3Server, results: string, endpoint = gateway.endpoint): Promise<CopyBed> {
     const client = clientOf(gateway);
     // Plan and ledger go the same way, so that a proxy sees them too.
     const signer = clientOf(gateway, endpoint);

@@ -1,4 +1,5 @@
 import { openCluster, startCluster } from '../cluster/cluster.ts';
+import { installTestPackages } from '../cluster/debian.ts';
 import type { Cluster } from '../cluster/types.ts';
 import { type DemoImages, prepare } from '../demo/setup.ts';
 
@@ -30,6 +31,8 @@ export async function provideCluster({
 }: SharedClusterOptions): Promise<SharedCluster> {
   let built: DemoImages | undefined;
   let imagesFailed: string | undefined;
+  // Not the cluster's: the tests that need them try again, and say what is wrong.
+  await installTestPackages(say).catch((error: unknown) => say(String(error)));
   try {
     if (images) built = await prepare(say);
   } catch (error) {

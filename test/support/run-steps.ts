@@ -34,6 +34,7 @@ export const steps: readonly Step[] = [
   { name: 'unit', cluster: false, run: (context) => runVitest('unit', 10 * minute, context) },
   { name: 'go', cluster: false, run: runGo },
   { name: 'integration', cluster: true, run: (context) => runVitest('integration', 20 * minute, context) },
+  { name: 'radosgw', cluster: true, run: (context) => runVitest('radosgw', 20 * minute, context) },
   { name: 'chart', cluster: true, run: (context) => runVitest('chart', 10 * minute, context) },
   { name: 'e2e', cluster: true, images: true, run: (context) => runVitest('e2e', 40 * minute, context) },
 ];

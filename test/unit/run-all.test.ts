@@ -88,6 +88,7 @@ describe('the steps', () => {
       'unit',
       'go',
       'integration',
+      'radosgw',
       'chart',
       'e2e',
     ]);

@@ -11,7 +11,7 @@ import {
   type UploadedPart,
 } from '../s3/multipart.ts';
 import { getObject, type ByteRange, type ObjectHead } from '../s3/objects.ts';
-import { getTagging } from '../s3/tagging.ts';
+import { ensureTagging, getTagging } from '../s3/tagging.ts';
 import { runBounded } from './pool.ts';
 import { RowFailed } from './rowfailed.ts';
 
@@ -75,7 +75,13 @@ export function carriedAttributes(head: ObjectHead): Record<string, string> {
 export async function copyInParts(
   ends: Ends,
   row: PlanRow,
-  how: { readonly head: ObjectHead; readonly transfer: 'ServerSide' | 'Stream'; readonly threshold: number },
+  how: {
+    readonly head: ObjectHead;
+    readonly transfer: 'ServerSide' | 'Stream';
+    readonly threshold: number;
+    /** Called when all parts are there; what it throws keeps the object from being made of them. */
+    readonly confirm?: () => Promise<void>;
+  },
   signal: AbortSignal,
 ): Promise<string> {
   const { source, destination } = ends;
@@ -95,11 +101,13 @@ export async function copyInParts(
       },
       signal,
     );
+    await how.confirm?.();
     const etag = await completeMultipart(destination.client, upload, parts, signal);
     const expected = multipartEtag(parts);
     if (expected !== undefined && etag !== expected && etag.endsWith(`-${parts.length}`)) {
       throw new RowFailed('EtagMismatch', `the copy has ETag ${etag} instead of ${expected}`);
     }
+    if (tagging !== '') await ensureTagging(destination.client, target, tagging, signal);
     return etag;
   } catch (error) {
     // Not bound to the signal: parts that stay behind cost money, also when the stage is being ended.

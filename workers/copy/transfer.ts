@@ -66,6 +66,18 @@ async function headSource(context: TransferContext, row: PlanRow, signal: AbortS
   return head;
 }
 
+/** Where the pin is ignored, parts are of one content only if the source stood still from before the first to after the last. */
+async function requireUntouched(
+  context: TransferContext,
+  row: PlanRow,
+  before: ObjectHead,
+  signal: AbortSignal,
+): Promise<void> {
+  const after = await headSource(context, row, signal);
+  // Written anew with other content and then with the old one again, it has the ETag that it had.
+  if (after.headers['last-modified'] !== before.headers['last-modified']) throw sourceChanged();
+}
+
 /** Sends the copy by the way that fits its size and stores. `fresh`: nothing of ours can be at the destination yet. */
 async function send(
   context: TransferContext,
@@ -78,8 +90,11 @@ async function send(
   const createOnly = fresh && job.onExisting !== 'Overwrite' && guards.createOnly;
   const limit = transfer === 'Stream' ? streamWhole : job.multipartThreshold;
   if (row.size > limit) {
-    const how = { head: await headSource(context, row, signal), transfer, threshold: job.multipartThreshold };
-    return copyInParts(ends, row, how, signal);
+    const head = await headSource(context, row, signal);
+    const how = { head, transfer, threshold: job.multipartThreshold };
+    if (transfer === 'Stream' || guards.sourcePinned) return copyInParts(ends, row, how, signal);
+    const confirm = (): Promise<void> => requireUntouched(context, row, head, signal);
+    return copyInParts(ends, row, { ...how, confirm }, signal);
   }
   if (transfer === 'Stream') return streamObject(context, row, fresh, signal);
   const source = { bucket: ends.source.bucket, key: row.source, etag: row.etag };
