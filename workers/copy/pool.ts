@@ -1,5 +1,5 @@
 /**
- * Runs `work` on every item with a bound on how many are under way. The first failure stops the others (their signal
+ * Runs `work` on every item with a bound on how many are under way. The first failure, of an item or of the list, stops the others (their signal
  * is aborted), is waited for, and thrown. Items are taken in order, one only when there is room for it.
  */
 export async function runBounded<T>(
@@ -18,11 +18,15 @@ export async function runBounded<T>(
       failure.abort(error);
     }
   };
-  for await (const item of items) {
-    if (either.aborted) break;
-    const promise = run(item).finally(() => underWay.delete(promise));
-    underWay.add(promise);
-    if (underWay.size >= concurrency) await Promise.race(underWay);
+  try {
+    for await (const item of items) {
+      if (either.aborted) break;
+      const promise = run(item).finally(() => underWay.delete(promise));
+      underWay.add(promise);
+      if (underWay.size >= concurrency) await Promise.race(underWay);
+    }
+  } catch (error) {
+    failure.abort(error);
   }
   await Promise.all(underWay);
   either.throwIfAborted();
