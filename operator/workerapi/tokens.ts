@@ -25,6 +25,8 @@ export interface TokenReviewerOptions {
 
 const MAX_CACHE_MS = 60_000;
 const MAX_CACHED = 20_000;
+/** Most reviews under way. */
+const MAX_REVIEWS = 100;
 /** Projected tokens have about 1,200 characters. */
 const MAX_TOKEN_LENGTH = 8192;
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
@@ -54,6 +56,8 @@ export class TokenReviewer {
     this.#cache.delete(hash);
     let pending = this.#pending.get(hash);
     if (pending === undefined) {
+      // Anybody in the cluster can make up tokens; workers that are turned away come again.
+      if (this.#pending.size >= MAX_REVIEWS) throw new WorkerApiError('ReviewUnavailable');
       pending = this.#ask(token, hash, signal).finally(() => this.#pending.delete(hash));
       this.#pending.set(hash, pending);
     }

@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { afterEach, expect, test } from 'vitest';
 import { createWorkerApi } from '../../operator/workerapi/server.ts';
 import { REFUSALS } from '../../operator/workerapi/errors.ts';
+import type { TokenReviewStatus } from '../../operator/kube/types.ts';
 import { runPrefix } from '../../workers/contract/keys.ts';
 import { REFUSAL, ROUTES } from '../../workers/contract/workerapi.ts';
 import { issueCertificate, makeAuthority } from '../cluster/certificates.ts';
@@ -244,6 +245,24 @@ test('an answer is remembered for a minute at most and never beyond the life of 
   expect((await send(ROUTES.commit, {}, short)).status).toBe(401);
   expect((await send(ROUTES.commit, {}, short)).status).toBe(401);
   expect(world.asked).toHaveLength(5);
+});
+
+test('no number of unknown tokens makes more questions at a time than the API server should get', async () => {
+  const world = createWorld();
+  const answer = Promise.withResolvers<TokenReviewStatus>();
+  let asked = 0;
+  world.deps.tokenReview = () => {
+    asked += 1;
+    return answer.promise;
+  };
+  const send = await serve(world);
+  const sent = Array.from({ length: 150 }, (_, n) => send(ROUTES.commit, {}, fakeToken(`flood-${n}`)));
+  const early = await Promise.race(sent);
+  expect(early.body).toMatchObject({ code: 'ReviewUnavailable' });
+  expect(asked).toBe(100);
+  answer.resolve({ authenticated: false });
+  const statuses = (await Promise.all(sent)).map(({ status }) => status);
+  expect(new Set(statuses)).toEqual(new Set([401, 503]));
 });
 
 test('when the API server does not answer, workers are told to come again', async () => {
