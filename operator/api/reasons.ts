@@ -45,7 +45,7 @@ export const STAGE_REASONS = {
   Completed: 'Every worker succeeded.',
   CopiedWithFailures: 'The copy is done; some objects failed, within maxFailures.',
   Error: 'The command or a worker ended with an error.',
-  OOMKilled: 'The main container needed more memory than its limit.',
+  OOMKilled: 'The main container needed more memory than its limit, or than its node had left.',
   DeadlineExceeded: 'The stage ran longer than activeDeadlineSeconds.',
   NodeLost: 'The node of the worker died or was removed.',
   Preempted: 'The worker was preempted or evicted.',

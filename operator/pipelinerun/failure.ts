@@ -63,8 +63,8 @@ function ranOutOfMemory(pod: DeepReadonly<Pod>): boolean {
 
 /** Without a limit it was the node that had no memory left, and a larger request is what keeps others away. */
 function wantsMemory(pod: DeepReadonly<Pod>): string {
-  const main = pod.spec.containers.find(({ name }) => name === CONTAINERS.main);
-  const limited = main?.resources?.limits?.['memory'] !== undefined;
+  const work = pod.spec.containers.find(({ name }) => name === workContainer(pod)?.name);
+  const limited = work?.resources?.limits?.['memory'] !== undefined;
   const what = `pod ${pod.metadata.name ?? ''} needed more memory than`;
   return limited
     ? `${what} its limit: raise resources.limits.memory`

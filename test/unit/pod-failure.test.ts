@@ -34,6 +34,15 @@ describe('a command that failed for lack of memory is known', () => {
     expect(podFailure(pod)?.message).toContain('raise resources.limits.memory');
   });
 
+  test('of a copy, too', () => {
+    const status = ended(10, 20, 137, 'copy');
+    const [copy] = status.containerStatuses ?? [];
+    if (copy?.state?.terminated) copy.state.terminated.reason = 'OOMKilled';
+    const containers = [{ name: 'copy', image: 'ebbflow:1', resources: { limits: { memory: '64Mi' } } }];
+    const pod = { ...podOf(jobOf('work'), { status }), spec: { containers } };
+    expect(podFailure(pod)?.message).toContain('raise resources.limits.memory');
+  });
+
   test('without a limit it was the memory of the node', () => {
     const pod = failed({ reason: 'OOMKilled' });
     const unlimited = { ...pod, spec: { containers: [{ name: 'main', image: 'busybox:1' }] } };
