@@ -6,7 +6,7 @@ import { LABEL } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import { jobs, pods } from '../kube/resource.ts';
 import type { KubeObject } from '../kube/types.ts';
-import { confirmJobGone, createJob, patchSuspend, StageRefused } from './applyjob.ts';
+import { confirmJobGone, createJob, growJob, patchSuspend, StageRefused } from './applyjob.ts';
 import { noteDisrupted, releasePod } from './applypod.ts';
 import { type ApplyDeps, deleteObject, StillThere } from './effects.ts';
 import { addFinalizer, removeFinalizer } from './finalize.ts';
@@ -71,6 +71,9 @@ async function applyAction(
       return undefined;
     case 'ResumeJob':
       await patchSuspend(action, false, run, deps, signal);
+      return undefined;
+    case 'GrowJob':
+      await growJob(action, run, deps, signal);
       return undefined;
     case 'ReleasePod':
       await releasePod(action, observed, deps, signal);

@@ -1,8 +1,9 @@
-/** The Job of a stage: created, suspended, resumed, and known to be gone. */
+/** The Job of a stage: created, grown, suspended, resumed, and known to be gone. */
 import { jobName } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import { isAlreadyExists, isInvalid, isNotFound, KubeError } from '../kube/errors.ts';
 import { jobs } from '../kube/resource.ts';
+import type { JobSpec } from '../kube/types.ts';
 import { type ApplyDeps, StillThere } from './effects.ts';
 import { buildJob } from './job.ts';
 import type { Action } from './types.ts';
@@ -91,20 +92,40 @@ const REFUSED: ReadonlySet<number> = new Set([400, 403, 500]);
 
 /** Suspending ends the pods of a Job with grace. A Job that is gone needs neither. */
 export async function patchSuspend(
-  { job, uid }: { job: string; uid: string },
+  job: JobRef,
   suspend: boolean,
+  run: PipelineRun,
+  deps: ApplyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  await patchSpec(job, { suspend }, run, deps, signal);
+}
+
+/** Both numbers in one patch: an Indexed Job takes another number of completions only together with its parallelism. */
+export async function growJob(
+  { workers, ...job }: JobRef & { workers: number },
+  run: PipelineRun,
+  deps: ApplyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  await patchSpec(job, { completions: workers, parallelism: workers }, run, deps, signal);
+}
+
+interface JobRef {
+  job: string;
+  uid: string;
+}
+
+async function patchSpec(
+  { job, uid }: JobRef,
+  spec: Partial<JobSpec>,
   run: PipelineRun,
   { client, wrote }: ApplyDeps,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const written = await client.mergePatch(
-      jobs,
-      run.metadata.namespace,
-      job,
-      { metadata: { uid }, spec: { suspend } },
-      { signal },
-    );
+    const patch = { metadata: { uid }, spec };
+    const written = await client.mergePatch(jobs, run.metadata.namespace, job, patch, { signal });
     wrote(jobs, written.metadata.resourceVersion);
   } catch (error) {
     if (!isNotFound(error)) throw error;

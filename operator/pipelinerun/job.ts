@@ -7,10 +7,10 @@ import type { DeepReadonly, Job, JobSpec, PodSpec } from '../kube/types.ts';
 import { containerPod } from '../stages/container.ts';
 import { copyPod } from '../stages/copy.ts';
 import type { PodSettings } from '../stages/settings.ts';
-import { workersOf } from '../stages/workerspec.ts';
+import { startingWorkers } from '../stages/workerspec.ts';
 import { disruptedBefore } from './disruptions.ts';
 import { CONTAINERS } from '../../workers/contract/environment.ts';
-import { PERMANENT_EXIT_CODES } from '../../workers/contract/exitcodes.ts';
+import { EXIT, HOPELESS_EXIT_CODES } from '../../workers/contract/exitcodes.ts';
 
 /** `activeSeconds` of the stage's deadline are used up and `disruptions` workers lost by earlier attempts. */
 export interface AttemptInput {
@@ -42,7 +42,7 @@ export function buildJob(
 ): Job {
   const { name, namespace, uid } = run.metadata;
   const labels = attemptLabels(run, stage.name, attempt);
-  const workers = workersOf(stage);
+  const workers = startingWorkers(stage);
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -92,21 +92,30 @@ function buildPod({ run, stage, attempt, activeSeconds }: AttemptInput, settings
   return containerPod(run.spec, stage, member, names, settings, deadline);
 }
 
-type FailurePolicy = Pick<JobSpec, 'backoffLimit' | 'podFailurePolicy'>;
+type FailurePolicy = Pick<JobSpec, 'backoffLimit' | 'backoffLimitPerIndex' | 'podFailurePolicy'>;
 
 /** A copy is retried inside its Job, so that its plan and shards stay; anything else gets a new Job for every attempt. */
 function failurePolicy(run: PipelineRun, stage: Stage): FailurePolicy {
   const onPodConditions = [{ type: 'DisruptionTarget', status: 'True' }];
   if (!stage.copy)
     return { backoffLimit: 0, podFailurePolicy: { rules: [{ action: 'FailJob', onPodConditions }] } };
-  const onExitCodes = { containerName: CONTAINERS.copy, operator: 'In', values: [...PERMANENT_EXIT_CODES] };
+  const onExit = (values: readonly number[]): { onExitCodes: OnExitCodes } => ({
+    onExitCodes: { containerName: CONTAINERS.copy, operator: 'In', values: [...values] },
+  });
   return {
-    backoffLimit: limitsOf(run.spec, stage).failures,
+    // Of each worker, as retry.failures says: many workers must not share what one of them may use up.
+    backoffLimitPerIndex: limitsOf(run.spec, stage).failures,
     podFailurePolicy: {
       rules: [
-        { action: 'FailJob', onExitCodes },
+        { action: 'FailJob', ...onExit(HOPELESS_EXIT_CODES) },
+        // The others still copy what is theirs.
+        { action: 'FailIndex', ...onExit([EXIT.tooManyFailures]) },
+        // Somebody ended it in order, by a suspension for one; it left its state in the ledger.
+        { action: 'Ignore', ...onExit([EXIT.terminated]) },
         { action: 'Ignore', onPodConditions },
       ],
     },
   };
 }
+
+type OnExitCodes = NonNullable<NonNullable<JobSpec['podFailurePolicy']>['rules'][number]['onExitCodes']>;

@@ -51,6 +51,8 @@ export function observe(
       [...losses].filter(([, time]) => time !== undefined && time <= now.getTime()).map(([podUID]) => podUID),
     ),
     reports: deps.facts.reports(uid),
+    heard: deps.facts.heard(uid),
+    plans: deps.facts.plans(uid),
     progress: deps.facts.progress(uid),
     waiting: waitingOf(run, jobs, pods, deps.pending),
     nodes: figuresOf(deps.ledger, uid),
@@ -94,7 +96,8 @@ function explain(
   const unscheduled = open.find((pod) => scheduledAt(pod) === undefined);
   if (unscheduled || open.length === 0) {
     // Failed pods stay beside those that replace them: only open ones count.
-    const podsMissing = open.length < (job?.spec.completions ?? 1);
+    const succeeded = pods.filter((pod) => pod.status?.phase === 'Succeeded').length;
+    const podsMissing = open.length + succeeded < (job?.spec.completions ?? 1);
     return explainPending({
       podConditions: unscheduled?.status?.conditions,
       podEvents,

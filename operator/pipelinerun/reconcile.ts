@@ -23,6 +23,7 @@ import { refuseStage } from './refusal.ts';
 import { planStored } from './stored.ts';
 import { countTransition } from './transitions.ts';
 import type { Observed, Plan, PlanSettings } from './types.ts';
+import { findUnplanned } from './unplanned.ts';
 import { findUnreported } from './unreported.ts';
 import type { StatusWriter, Written } from './write.ts';
 
@@ -31,7 +32,7 @@ export interface RunDeps extends ObserveDeps {
   clock: Clock;
   gate: ConsistencyGate;
   recorder: Pick<EventRecorder, 'record'>;
-  results: Pick<Results, 'commit' | 'findRecord' | 'findManifest'>;
+  results: Pick<Results, 'commit' | 'findRecord' | 'findManifest' | 'findManifests' | 'findPlan'>;
   metrics: RunMetrics;
   writer: StatusWriter;
   /** UIDs of runs whose Jobs this process has deleted. */
@@ -66,6 +67,7 @@ async function reconcileRun(
   const { uid } = run.metadata;
   deps.ledger.begin(uid, run.status?.startTime ?? run.metadata.creationTimestamp, run.status?.nodes);
   const record = await findEarlierRecord(run, deps, log, signal);
+  await findUnplanned(run, deps, log, signal);
   await findUnreported(run, deps, log, signal);
   const now = deps.clock.now();
   const observed = observe(run, deps, now, record);

@@ -3,7 +3,7 @@ import { limitsOf } from '../api/defaults.ts';
 import type { StageStatus } from '../api/status.ts';
 import { formatTime } from '../kube/conditions.ts';
 import type { DeepReadonly, Job } from '../kube/types.ts';
-import { workersOf } from '../stages/workerspec.ts';
+import { startingWorkers } from '../stages/workerspec.ts';
 import { stopAll, suspendJob } from './actions.ts';
 import type { Children } from './children.ts';
 import type { Failure } from './failure.ts';
@@ -24,7 +24,7 @@ export function startAttempt(input: StageInput, prior: StageStatus, attempt: num
       message: attempt === 1 ? '' : (prior.message ?? ''),
       attempt,
       logs: 'PodsLog',
-      workers: { wanted: workersOf(stage), active: 0, succeeded: 0, failed: 0 },
+      workers: { wanted: startingWorkers(stage), active: 0, succeeded: 0, failed: 0 },
       startTime: prior.startTime ?? formatTime(now),
     },
     actions: [

@@ -4,16 +4,18 @@
 import { limitsOf } from '../api/defaults.ts';
 import type { StageReason } from '../api/reasons.ts';
 import { isTerminal, type StageState } from '../api/status.ts';
+import type { DeepReadonly, Job } from '../kube/types.ts';
 import { catchUp, ofAttempt } from './catchup.ts';
-import { childrenOf } from './children.ts';
+import { type Children, childrenOf } from './children.ts';
+import { withFigures, wordsOf } from './copyend.ts';
 import { replaceDeleted, wasDeleted } from './deletedjob.ts';
-import { attemptFailure } from './failure.ts';
+import { attemptFailure, type Failure } from './failure.ts';
 import { isConditionTrue } from './podconditions.ts';
 import { isRefusedTooLong } from './refusal.ts';
 import { resumeAttempt, retryOrFail, startAttempt, suspendAttempt } from './stageattempt.ts';
 import { endStage, keepEnded } from './stageend.ts';
 import { followJob } from './stagework.ts';
-import { successOf } from './success.ts';
+import { outcomeOf } from './success.ts';
 import { clip } from './text.ts';
 import type { StageInput, StagePlan } from './types.ts';
 
@@ -48,13 +50,22 @@ export function planStage(given: StageInput): StagePlan {
     return endStage(input, children, 'Failed', 'PodCreationRefused', prior.message ?? '');
   if (!job && wasDeleted(prior)) return replaceDeleted(input, children);
   if (!job) return startAttempt(input, prior, prior.attempt ?? 1);
-  const success = successOf(stage, prior, job, pods, observed.reports);
-  if (success) return endStage(input, children, 'Succeeded', success.reason, success.message);
+  const outcome = outcomeOf(input, job, pods);
+  if (outcome) return endStage(input, children, outcome.state, outcome.reason, outcome.message);
   if (isConditionTrue(job, 'Failed'))
-    return retryOrFail(input, children, attemptFailure(job, pods, prior), false);
+    return retryOrFail(input, children, failureOf(input, children, job), false);
   if (input.suspended) return suspendAttempt(input, children, job);
   if (job.spec.suspend === true) return resumeAttempt(input, children, job);
   return followJob(input, children, job);
+}
+
+function failureOf(
+  { stage, prior, observed }: StageInput,
+  { pods }: Children,
+  job: DeepReadonly<Job>,
+): Failure {
+  const failure = attemptFailure(job, pods, prior);
+  return withFigures(failure, wordsOf(stage.name, observed.reports));
 }
 
 function stay({ prior }: StageInput, state: StageState, reason: StageReason, message: string): StagePlan {

@@ -4,7 +4,9 @@ import type { StageStatus } from '../api/status.ts';
 import type { DeepReadonly, Job } from '../kube/types.ts';
 import { releaseLost } from './actions.ts';
 import type { Children } from './children.ts';
+import { copyStep } from './copystep.ts';
 import { disruptionsOf } from './disruptions.ts';
+import { growJob } from './growth.ts';
 import { isFinished } from './podfacts.ts';
 import { retryOrFail } from './stageattempt.ts';
 import { endStage } from './stageend.ts';
@@ -17,7 +19,8 @@ import { workStep } from './workstep.ts';
 export function followJob(input: StageInput, children: Children, job: DeepReadonly<Job>): StagePlan {
   const { stage, prior, observed, now } = input;
   const limits = limitsOf(observed.run.spec, stage);
-  const step = workStep(
+  const follow = stage.copy ? copyStep : workStep;
+  const step = follow(
     job,
     children.pods,
     limits,
@@ -55,7 +58,7 @@ export function followJob(input: StageInput, children: Children, job: DeepReadon
       workers: workersStatus(input, children),
       ...(progress ? { progress } : {}),
     },
-    actions: [...notes, ...release],
+    actions: [...notes, ...release, ...growJob(stage, job, observed.plans)],
     events: [],
     ...(step.lookAt === undefined ? {} : { lookAt: step.lookAt }),
     ...(waits

@@ -1,34 +1,34 @@
 /**
- * When a stage has succeeded: its Job is complete, or, sooner, every worker has reported a manifest that the operator
- * has read in the store. The kubelet needs most of a second to show an ended container; the report does not. Pure.
+ * When the work of a stage is done: its Job is complete, or, sooner, every worker has reported a manifest that the
+ * operator has read in the store. The kubelet needs most of a second to show an ended container; the report does not. Pure.
  */
 import type { Stage } from '../api/pipelinerun.ts';
 import type { StageReason } from '../api/reasons.ts';
 import type { StageStatus } from '../api/status.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
-import type { CopyResult, WorkerManifest } from '../../workers/contract/manifests.ts';
+import type { WorkerManifest } from '../../workers/contract/manifests.ts';
+import { copyOutcome } from './copyend.ts';
 import { isConditionTrue } from './podconditions.ts';
-import { count } from './text.ts';
+import type { StageInput } from './types.ts';
 
-export interface Success {
+export interface StageOutcome {
+  state: 'Succeeded' | 'Failed';
   reason: StageReason;
   message: string;
 }
 
-export function successOf(
-  stage: Stage,
-  prior: StageStatus,
+export function outcomeOf(
+  { stage, prior, observed, now }: StageInput,
   job: DeepReadonly<Job>,
   pods: readonly DeepReadonly<Pod>[],
-  reports: ReadonlyMap<string, WorkerManifest>,
-): Success | undefined {
+): StageOutcome | undefined {
+  if (stage.copy) return copyOutcome(stage, job, observed, now);
   const good = pods
-    .map((pod) => reports.get(pod.metadata.uid ?? ''))
-    .filter((report) => report !== undefined && isGood(stage, prior, report));
-  const indexes = new Set(good.map((report) => report?.index));
+    .flatMap((pod) => observed.reports.get(pod.metadata.uid ?? '') ?? [])
+    .filter((report) => isGood(stage, prior, report));
+  const indexes = new Set(good.map((report) => report.index));
   if (!isConditionTrue(job, 'Complete') && indexes.size < (job.spec.completions ?? 1)) return undefined;
-  const copy = good.find((report) => report?.copy)?.copy;
-  return copy ? copied(copy) : { reason: 'Completed', message: '' };
+  return { state: 'Succeeded', reason: 'Completed', message: '' };
 }
 
 /**
@@ -38,18 +38,10 @@ export function successOf(
 function isGood(stage: Stage, prior: StageStatus, report: WorkerManifest): boolean {
   const { exit, reason, message } = report;
   if (exit.code !== 0 || reason !== undefined) return false;
-  if (stage.copy) return true;
   return hasOutputs(stage) ? prior.admitted === report.podUID : message === undefined;
 }
 
 /** Only what is stored has to be admitted. */
 function hasOutputs({ train, container }: Stage): boolean {
   return ((train ?? container)?.outputs ?? []).length > 0;
-}
-
-function copied(result: CopyResult): Success {
-  const parts = [`${count(result.copied, 'object')} copied`, `${result.renamed} renamed`];
-  if (result.skipped > 0) parts.push(`${result.skipped} already there`);
-  if (result.failed > 0) parts.push(`${result.failed} failed`);
-  return { reason: result.failed > 0 ? 'CopiedWithFailures' : 'Completed', message: parts.join(', ') };
 }

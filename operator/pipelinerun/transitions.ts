@@ -4,7 +4,9 @@ import { UNNAMED_PIPELINE } from '../api/names.ts';
 import { isTerminal, type PipelineRunStatus, type StageStatus } from '../api/status.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { RunMetrics, StageKind } from '../telemetry/runsink.ts';
+import { sumCopies } from '../../workers/contract/lastwords.ts';
 import { attemptOf, childrenOf, podsOf } from './children.ts';
+import { wordsOf } from './copyend.ts';
 import { attemptFailure } from './failure.ts';
 import { millis, scheduledAt, startedAt } from './podfacts.ts';
 import { conditionOf } from './status.ts';
@@ -43,16 +45,10 @@ function countStage(
   metrics.stageFinished({ ...labels, kind, result: stage.state, seconds: total });
   const { job, pods } = childrenOf(stage.name, observed.jobs, observed.pods);
   if (job) countStart(job, pods, kind, metrics);
-  for (const pod of pods) {
-    const copy = observed.reports.get(pod.metadata.uid ?? '')?.copy;
-    if (copy)
-      metrics.copied(labels, {
-        copied: copy.copied,
-        skipped: copy.skipped,
-        unchanged: copy.unchanged,
-        failed: copy.failed,
-        bytes: copy.bytes,
-      });
+  const copy = sumCopies(wordsOf(stage.name, observed.reports));
+  if (copy) {
+    const { copied, skipped, unchanged, failed, bytes } = copy;
+    metrics.copied(labels, { copied, skipped, unchanged, failed, bytes });
   }
 }
 

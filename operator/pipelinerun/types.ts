@@ -30,6 +30,10 @@ export interface Observed {
   lostPods: ReadonlySet<string>;
   /** Manifests that workers reported and the operator has read in the store, by pod UID. */
   reports: ReadonlyMap<string, WorkerManifest>;
+  /** Copy stages whose workers' last words have all been looked for in the store. */
+  heard: ReadonlySet<string>;
+  /** Workers that the stored plan of a copy stage has shards for, by stage. */
+  plans: ReadonlyMap<string, number>;
   /** Summed over the workers of a stage. */
   progress: ReadonlyMap<string, Progress>;
   /** By stage; only where a pod or Job has been waiting for a while. */
@@ -57,6 +61,8 @@ export type Action =
   /** Ends the Job's pods with grace and keeps the Job; also how a run is suspended. */
   | { type: 'SuspendJob'; job: string; uid: string }
   | { type: 'ResumeJob'; job: string; uid: string }
+  /** Gives a copy as many workers as its plan has shards for. */
+  | { type: 'GrowJob'; job: string; uid: string; workers: number }
   /** Marks a pod on a dead node as failed, as the garbage collector of pods does, and deletes it without waiting for the kubelet. */
   | { type: 'ReleasePod'; pod: string; uid: string; node: string }
   /** Shortens the grace of pods whose run is being deleted. */

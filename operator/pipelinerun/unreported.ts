@@ -1,45 +1,86 @@
 /**
- * Workers that ended while no operator listened. Their manifests are in the store, and only they say how many objects
- * a copy could not do.
+ * Last words of copy workers that ended while no operator listened. Their manifests are in the store, and only they say
+ * how many objects could not be copied.
  */
+import { stageKind } from '../api/defaults.ts';
 import { isTerminal } from '../api/status.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { Results } from '../results/types.ts';
 import { attemptRef } from './attempts.ts';
+import { type Children, childrenOf, podsOf } from './children.ts';
+import { wordsOf } from './copyend.ts';
 import type { ObserveDeps } from './observe.ts';
+import { isConditionTrue } from './podconditions.ts';
+import { isFinished } from './podfacts.ts';
 
-export interface UnreportedDeps extends Pick<ObserveDeps, 'pods' | 'facts'> {
-  results: Pick<Results, 'findManifest'>;
+export interface UnreportedDeps extends Pick<ObserveDeps, 'jobs' | 'pods' | 'facts'> {
+  results: Pick<Results, 'findManifest' | 'findManifests'>;
 }
 
-/** Longest time that a store is asked for one manifest, in milliseconds. */
+/** Longest time that a store is asked about one stage, in milliseconds. */
 const FIND_MS = 5_000;
 
-/** Reads what is missing into the facts. A store that does not answer is no reason to wait: the Job says enough. */
+/** Reads what is missing into the facts. A store that does not answer is asked again. */
 export async function findUnreported(
   run: PipelineRun,
-  { pods, facts, results }: UnreportedDeps,
+  deps: UnreportedDeps,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   const { uid } = run.metadata;
-  const ended = new Set(
-    (run.status?.stages ?? []).filter(({ state }) => isTerminal(state)).map(({ name }) => name),
-  );
-  for (const pod of pods.byIndex('run', uid)) {
-    const attempt = attemptRef(run, pod);
-    if (pod.status?.phase !== 'Succeeded' || attempt?.kind !== 'copy' || ended.has(attempt.stage)) continue;
-    if (facts.reports(uid).has(attempt.podUID)) continue;
+  const jobs = deps.jobs.byOwner(uid);
+  for (const stage of run.spec.stages) {
+    const known = run.status?.stages?.find(({ name }) => name === stage.name);
+    if (stageKind(stage) !== 'copy' || (known && isTerminal(known.state))) continue;
+    const pods = jobs.flatMap((job) => podsOf(job, deps.pods.byOwner(job.metadata.uid ?? '')));
+    const children = childrenOf(stage.name, jobs, pods);
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(FIND_MS)]);
     try {
-      const manifest = await results.findManifest(
-        attempt,
-        AbortSignal.any([signal, AbortSignal.timeout(FIND_MS)]),
-      );
-      if (manifest) facts.found(uid, manifest);
+      await askPods(run, children, deps, deadline);
+      await askStore(run, stage.name, children, deps, deadline);
     } catch (error) {
       signal.throwIfAborted();
-      log.warn({ pod: attempt.podName, err: error }, 'The manifest of a worker could not be looked for');
+      log.warn({ stage: stage.name, err: error }, 'The last words of workers could not be looked for');
     }
   }
+}
+
+/** Pods that have ended and said nothing. */
+async function askPods(
+  run: PipelineRun,
+  { pods }: Children,
+  { facts, results }: UnreportedDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { uid } = run.metadata;
+  for (const pod of pods) {
+    const attempt = attemptRef(run, pod);
+    if (!attempt || !isFinished(pod) || facts.reports(uid).has(attempt.podUID)) continue;
+    if (!facts.mayLook(uid, `manifest of ${attempt.podUID}`)) continue;
+    const manifest = await results.findManifest(attempt, signal);
+    if (manifest) facts.found(uid, manifest);
+  }
+}
+
+/** Workers of a Job that is over, whose pods may be gone with their nodes. */
+async function askStore(
+  { metadata }: PipelineRun,
+  stage: string,
+  { job }: Children,
+  { facts, results }: UnreportedDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { uid, namespace } = metadata;
+  const isOver = job && (isConditionTrue(job, 'Complete') || isConditionTrue(job, 'Failed'));
+  if (!isOver || facts.heard(uid).has(stage)) return;
+  const words = new Set(wordsOf(stage, facts.reports(uid)).map(({ index }) => index));
+  const silent = Array.from({ length: job.spec.completions ?? 1 }, (_, index) => index).filter(
+    (index) => !words.has(index),
+  );
+  if (silent.length > 0 && !facts.mayLook(uid, `workers of ${stage}`)) return;
+  for (const index of silent)
+    for (const manifest of await results.findManifests({ namespace, uid }, stage, index, signal))
+      facts.found(uid, manifest);
+  facts.allHeard(uid, stage);
 }

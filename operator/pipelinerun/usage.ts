@@ -1,6 +1,6 @@
 /** What the attempts of a stage have used up, and what its workers are doing. Pure. */
 import type { StageStatus } from '../api/status.ts';
-import { workersOf } from '../stages/workerspec.ts';
+import { startingWorkers } from '../stages/workerspec.ts';
 import type { Children } from './children.ts';
 import { activeSecondsSince, isFinished } from './podfacts.ts';
 import type { StageInput } from './types.ts';
@@ -16,7 +16,7 @@ export function workersStatus(
   { job, pods }: Children,
 ): NonNullable<StageStatus['workers']> {
   return {
-    wanted: workersOf(stage),
+    wanted: job?.spec.completions ?? startingWorkers(stage),
     active: pods.filter((pod) => !isFinished(pod)).length,
     succeeded: job?.status?.succeeded ?? 0,
     failed: job?.status?.failed ?? 0,

@@ -1,6 +1,7 @@
 /**
- * What workers have told this process: manifests, progress, and which pods it has given up. Kept in memory only,
- * because everything in it is found again: manifests in the store, progress with the next call, lost pods from nodes.
+ * What workers have told this process: manifests, plans, progress, and which pods it has given up. Kept in memory only,
+ * because everything in it is found again: manifests and plans in the store, progress with the next call, lost pods from
+ * nodes.
  */
 import type { Clock } from '../kube/clock.ts';
 import type { ProgressRequest } from '../../workers/contract/workerapi.ts';
@@ -22,9 +23,17 @@ interface RunFacts {
   /** By stage, then by worker index: the newest pod of an index speaks for it. */
   progress: Map<string, Map<number, ProgressRequest>>;
   fenced: Set<string>;
+  /** Workers that the plan of a copy has shards for, by stage. */
+  planned: Map<string, number>;
+  /** What was looked for in the store, and when, in monotonic milliseconds. */
+  looked: Map<string, number>;
+  heard: Set<string>;
   /** When the last report came, in monotonic milliseconds, until somebody asked. */
   reportedAt?: number;
 }
+
+/** Between two looks at the store for one thing, in milliseconds. */
+const LOOK_MS = 10_000;
 
 export class WorkerFacts {
   readonly #runs = new Map<string, RunFacts>();
@@ -49,12 +58,44 @@ export class WorkerFacts {
     this.#of(runUID).reports.set(manifest.podUID, manifest);
   }
 
+  /** The plan of a stage is in the store; it never changes again. */
+  planned({ namespace, run, runUID, stage }: Omit<FactSource, 'index' | 'podUID'>, workers: number): void {
+    const { planned } = this.#of(runUID);
+    if (planned.get(stage) === workers) return;
+    planned.set(stage, workers);
+    this.#changed(`${namespace}/${run}`);
+  }
+
+  /** Workers that the plans of copy stages have shards for, by stage; only where there is a plan. */
+  plans(runUID: string): ReadonlyMap<string, number> {
+    return this.#runs.get(runUID)?.planned ?? NO_PLANS;
+  }
+
   progressed(source: FactSource, progress: ProgressRequest): void {
     const stages = this.#of(source.runUID).progress;
     const workers = stages.get(source.stage) ?? new Map<number, ProgressRequest>();
     workers.set(source.index, progress);
     stages.set(source.stage, workers);
     this.#changed(`${source.namespace}/${source.run}`);
+  }
+
+  /** Every worker of the stage that has left a last word has been heard. */
+  allHeard(runUID: string, stage: string): void {
+    this.#of(runUID).heard.add(stage);
+  }
+
+  /** Copy stages whose workers' last words have all been looked for. */
+  heard(runUID: string): ReadonlySet<string> {
+    return this.#runs.get(runUID)?.heard ?? NOBODY;
+  }
+
+  /** Whether it is time to look for something of the run in the store; what is not there is not asked for all the time. */
+  mayLook(runUID: string, what: string): boolean {
+    const { looked } = this.#of(runUID);
+    const now = this.#clock.monotonicMs();
+    if (now - (looked.get(what) ?? -Infinity) < LOOK_MS) return false;
+    looked.set(what, now);
+    return true;
   }
 
   /** From now on the pod gets nothing from the worker API any more. */
@@ -91,13 +132,22 @@ export class WorkerFacts {
   }
 
   #of(runUID: string): RunFacts {
-    const facts = this.#runs.get(runUID) ?? { reports: new Map(), progress: new Map(), fenced: new Set() };
+    const facts = this.#runs.get(runUID) ?? {
+      reports: new Map(),
+      progress: new Map(),
+      fenced: new Set(),
+      planned: new Map(),
+      looked: new Map(),
+      heard: new Set(),
+    };
     this.#runs.set(runUID, facts);
     return facts;
   }
 }
 
 const NONE: ReadonlyMap<string, WorkerManifest> = new Map();
+const NOBODY: ReadonlySet<string> = new Set();
+const NO_PLANS: ReadonlyMap<string, number> = new Map();
 
 function sum(workers: readonly ProgressRequest[]): Progress {
   return {

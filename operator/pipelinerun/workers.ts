@@ -45,6 +45,7 @@ export function connectWorkers({
       return verdict.admitted ? { admitted: true } : { admitted: false, message: verdict.message };
     },
     reported: (caller, manifest) => controller.facts.reported(caller, manifest),
+    planned: (caller, workers) => controller.facts.planned(caller, workers),
     progressed: (caller, progress) => controller.facts.progressed(caller, progress),
     fenced: (podUID) => controller.facts.isFenced(podUID),
     clock,

@@ -18,6 +18,7 @@ import {
   scheduledAt,
   startedAt,
   workContainer,
+  workerIndex,
 } from './podfacts.ts';
 import type { Waiting } from './types.ts';
 
@@ -81,14 +82,17 @@ function provisioning(
   waiting: Waiting | undefined,
   now: number,
 ): WorkStep {
-  const last = pods.at(-1);
-  if (!pod && last && last.status?.phase === 'Succeeded')
+  const done = new Set(pods.filter((one) => one.status?.phase === 'Succeeded').map(workerIndex));
+  const last = pods.findLast((one) => !done.has(workerIndex(one)));
+  if (!pod && !last && pods.length > 0)
     return { state: 'Finalizing', reason: 'UploadingOutputs', message: 'the last pod has ended' };
   // Resumed, but the Job controller has not begun yet: its start time is still that of the time before.
   const began = isConditionTrue(job, 'Suspended') ? now : (millis(job.status?.startTime) ?? 0);
   if (!pod && last) return replacing(pods, last, began, limits, waiting, now);
-  const since =
+  const created =
     millis(pod?.metadata.creationTimestamp) ?? Math.max(millis(job.metadata.creationTimestamp) ?? now, began);
+  // A worker may have waited for as long as others had the nodes; now theirs are free.
+  const since = Math.max(created, ...pods.map((one) => endedAt(one) ?? 0));
   const deadline = since + limits.provisionTimeoutSeconds * 1000;
   const reason = waiting?.reason ?? 'WaitingForNode';
   const message = waiting?.message ?? (pod ? 'the pod waits for a node' : 'the Job has no pod yet');
@@ -177,7 +181,8 @@ function storing(pods: readonly DeepReadonly<Pod>[], limits: StageLimits, now: n
   return { state, reason: 'DeadlineExceeded', message, failed: { final: true } };
 }
 
-function running(
+/** The work goes on, unless it has run for too long. */
+export function running(
   job: DeepReadonly<Job>,
   pods: readonly DeepReadonly<Pod>[],
   limits: StageLimits,

@@ -4,6 +4,7 @@
 import { stageKind } from '../api/defaults.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly } from '../kube/types.ts';
+import { lastWords, sumCopies } from '../../workers/contract/lastwords.ts';
 import type {
   AttemptRecord,
   CopyResult,
@@ -71,34 +72,9 @@ function compareAttempts(a: AttemptDocuments, b: AttemptDocuments): number {
   return byPlace || (a.ref.podUID < b.ref.podUID ? -1 : Number(a.ref.podUID > b.ref.podUID));
 }
 
-/** The last word of every worker index that left one: the attempt that ended last. */
-function lastWords(attempts: readonly AttemptDocuments[]): WorkerManifest[] {
-  const last = new Map<number, WorkerManifest>();
-  for (const { ref, manifest } of attempts) {
-    const { value } = manifest;
-    if (value.kind !== 'worker') continue;
-    const known = last.get(ref.index);
-    if (known === undefined || known.endTime <= value.endTime) last.set(ref.index, value);
-  }
-  return [...last.values()];
-}
-
-function sumCopies(attempts: readonly AttemptDocuments[]): CopyResult | undefined {
-  const copies = lastWords(attempts).flatMap(({ copy }) => (copy === undefined ? [] : [copy]));
-  const [first, ...others] = copies;
-  if (first === undefined) return undefined;
-  const total = { ...first };
-  for (const other of others) {
-    total.planned += other.planned;
-    total.copied += other.copied;
-    total.renamed += other.renamed;
-    total.skipped += other.skipped;
-    total.unchanged += other.unchanged;
-    total.moved += other.moved;
-    total.failed += other.failed;
-    total.bytes += other.bytes;
-  }
-  return total;
+function copyOf(attempts: readonly AttemptDocuments[]): CopyResult | undefined {
+  const manifests = attempts.map(({ manifest }) => manifest.value);
+  return sumCopies(lastWords(manifests.filter((manifest) => manifest.kind === 'worker')));
 }
 
 /** @throws TypeError for a run whose outcome is not decided. */
@@ -120,7 +96,7 @@ export function buildRecord(input: RecordInput): RunRecord {
       startTime: known?.startTime,
       completionTime: known?.completionTime,
       admitted: known?.admitted,
-      copy: sumCopies(attempts),
+      copy: copyOf(attempts),
       outputs: admitted?.kind === 'worker' ? admitted.outputs : undefined,
       attempts: attempts.map(attemptRecordOf),
     });

@@ -1,7 +1,18 @@
 /** Puts the results side together: capture, commit, index. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NODES_RECORD, runPrefix, workerManifestKey } from '../../workers/contract/keys.ts';
-import type { RunRecord, WorkerManifest } from '../../workers/contract/manifests.ts';
+import { MAX_PLAN_INDEX, type PlanIndex, planIndex } from '../../workers/contract/copyplan.ts';
+import {
+  NODES_RECORD,
+  parseAttemptKey,
+  planIndexKey,
+  runPrefix,
+  workerManifestKey,
+} from '../../workers/contract/keys.ts';
+import {
+  MAX_WORKER_MANIFEST,
+  type RunRecord,
+  type WorkerManifest,
+} from '../../workers/contract/manifests.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger } from '../kube/logger.ts';
@@ -88,6 +99,34 @@ export class ResultsService implements Results {
     const prefix = this.#prefix({ namespace: attempt.namespace, uid: attempt.runUID });
     const bytes = await this.#options.store.get(prefix + workerManifestKey(attempt), { signal });
     return readWorkerManifest(bytes, attempt);
+  }
+
+  async findManifests(
+    run: { namespace: string; uid: string },
+    stage: string,
+    index: number,
+    signal: AbortSignal,
+  ): Promise<WorkerManifest[]> {
+    const prefix = this.#prefix(run);
+    const found: WorkerManifest[] = [];
+    for await (const { key } of this.#options.store.list(`${prefix}${stage}/${index}/`, { signal })) {
+      const attempt = parseAttemptKey(key.slice(prefix.length));
+      if (attempt?.rest !== 'worker.json') continue;
+      const bytes = await this.#options.store.get(key, { signal, limit: MAX_WORKER_MANIFEST });
+      const manifest = readWorkerManifest(bytes, { ...attempt, runUID: run.uid });
+      if (manifest !== undefined) found.push(manifest);
+    }
+    return found;
+  }
+
+  async findPlan(
+    run: { namespace: string; uid: string },
+    stage: string,
+    signal: AbortSignal,
+  ): Promise<PlanIndex | undefined> {
+    const key = this.#prefix(run) + planIndexKey(stage);
+    const bytes = await this.#options.store.get(key, { signal, limit: MAX_PLAN_INDEX });
+    return bytes === undefined ? undefined : planIndex.parse(JSON.parse(bytes.toString('utf8')));
   }
 
   async writeNodes(

@@ -20,7 +20,10 @@ import { loadStoredLog, parseLogIndex, sortChunks } from './resume.ts';
 import type { AttemptRef, ResultsStore } from './types.ts';
 
 /** Reads a manifest; undefined when it is missing, malformed or about somebody else. */
-export function readWorkerManifest(bytes: Buffer | undefined, ref: AttemptRef): WorkerManifest | undefined {
+export function readWorkerManifest(
+  bytes: Buffer | undefined,
+  ref: Pick<AttemptRef, 'runUID' | 'stage' | 'index' | 'podUID'>,
+): WorkerManifest | undefined {
   if (bytes === undefined) return undefined;
   try {
     const { data } = workerManifest.safeParse(JSON.parse(bytes.toString('utf8')));
@@ -30,7 +33,10 @@ export function readWorkerManifest(bytes: Buffer | undefined, ref: AttemptRef): 
   }
 }
 
-function isAbout(head: Pick<WorkerManifest, 'run' | 'stage' | 'index' | 'podUID'>, ref: AttemptRef): boolean {
+function isAbout(
+  head: Pick<WorkerManifest, 'run' | 'stage' | 'index' | 'podUID'>,
+  ref: Pick<AttemptRef, 'runUID' | 'stage' | 'index' | 'podUID'>,
+): boolean {
   return (
     head.run.uid === ref.runUID &&
     head.stage === ref.stage &&

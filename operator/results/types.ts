@@ -5,6 +5,7 @@
 import type { StageKind } from '../api/defaults.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
+import type { PlanIndex } from '../../workers/contract/copyplan.ts';
 import type { RunRecord, WorkerManifest } from '../../workers/contract/manifests.ts';
 
 /** One worker attempt: the pod UID is its identity, the rest says where it belongs. */
@@ -91,6 +92,19 @@ export interface Results {
   findRecord(run: { namespace: string; uid: string }, signal: AbortSignal): Promise<RunRecord | undefined>;
   /** The last word of a worker, if it left one that is its own. Throws ResultsError when the store refuses. */
   findManifest(attempt: AttemptRef, signal: AbortSignal): Promise<WorkerManifest | undefined>;
+  /** The last words of every pod of a worker that left one, whichever pods are still there. Throws ResultsError. */
+  findManifests(
+    run: { namespace: string; uid: string },
+    stage: string,
+    index: number,
+    signal: AbortSignal,
+  ): Promise<WorkerManifest[]>;
+  /** The plan that a copy stage has stored, if it has. Throws ResultsError when the store refuses. */
+  findPlan(
+    run: { namespace: string; uid: string },
+    stage: string,
+    signal: AbortSignal,
+  ): Promise<Pick<PlanIndex, 'workers'> | undefined>;
   /** Stores `nodes.json`, the final figures about the nodes of a committed run. */
   writeNodes(
     run: { namespace: string; uid: string },

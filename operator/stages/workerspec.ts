@@ -1,5 +1,5 @@
 /** Stage of the API -> what its workers are told: stores, names and templates resolved. Pure. */
-import { type StageKind, stageKind, storeOf } from '../api/defaults.ts';
+import { stageKind, storeOf } from '../api/defaults.ts';
 import type { PipelineRunSpec, Stage } from '../api/pipelinerun.ts';
 import type { Location, Store } from '../api/stores.ts';
 import { scratchOf } from './scratch.ts';
@@ -79,7 +79,7 @@ function fillPrefix(prefix: string, names: RunNames & { stage: string; index: nu
 
 export function workerSpecOf(spec: PipelineRunSpec, stage: Stage, names: RunNames): WorkerSpec {
   const stores = storesOf(spec, stage).map(workerStore);
-  const workers = workersOf(stage);
+  const workers = mostWorkers(stage);
   if (stage.copy) {
     const { source, destination } = stage.copy;
     const copy = {
@@ -107,8 +107,12 @@ export function workerSpecOf(spec: PipelineRunSpec, stage: Stage, names: RunName
   };
 }
 
-/** Workers that a stage's Job starts with: a copy plans with one. */
-export function workersOf(stage: Stage): number {
-  const kind: StageKind = stageKind(stage);
-  return kind === 'copy' ? 1 : (stage.workers ?? 1);
+/** Workers that a stage's Job starts with: the first of a copy makes the plan before there are others. */
+export function startingWorkers(stage: Stage): number {
+  return stageKind(stage) === 'copy' ? 1 : mostWorkers(stage);
+}
+
+/** Workers that a stage asks for; to a copy, the most that it gets. */
+export function mostWorkers({ workers }: Stage): number {
+  return workers ?? 1;
 }

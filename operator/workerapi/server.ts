@@ -5,6 +5,8 @@ import {
   type CommitReply,
   grantRequest,
   type GrantReply,
+  plannedRequest,
+  type PlannedReply,
   progressRequest,
   reportRequest,
   ROUTES,
@@ -57,6 +59,14 @@ export function createWorkerApi(deps: WorkerApiDeps, tls: WorkerApiTls): Fastify
       const signal = AbortSignal.timeout(DEADLINE_MS);
       const caller = await who(request, signal);
       return makeGrants(read(grantRequest, request.body), caller, deps, signal);
+    },
+    [ROUTES.planned]: async (request): Promise<PlannedReply> => {
+      const caller = await who(request, AbortSignal.timeout(DEADLINE_MS));
+      const { workers } = read(plannedRequest, request.body);
+      if (caller.kind !== 'copy' || caller.index !== 0)
+        throw new WorkerApiError('NotGranted', { detail: 'Only worker 0 of a copy makes a plan.' });
+      deps.planned(caller, workers);
+      return { workers: caller.workers };
     },
     [ROUTES.progress]: async (request, reply) => {
       const caller = await who(request, AbortSignal.timeout(DEADLINE_MS));

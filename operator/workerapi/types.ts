@@ -22,6 +22,8 @@ export interface WorkerCaller {
   podName: string;
   nodeName?: string;
   dependsOn: readonly string[];
+  /** Workers that the caller's Job has, as far as the operator has seen it. */
+  workers: number;
 }
 
 /** Looks in a cache first and asks the API server when it is not there. */
@@ -42,6 +44,8 @@ export interface WorkerApiDeps {
   /** Persisted before it returns. An error with code RUN_SUSPENDED neither admits nor refuses. */
   admit(caller: WorkerCaller, signal: AbortSignal): Promise<{ admitted: boolean; message?: string }>;
   reported(caller: WorkerCaller, manifest: WorkerManifest): void;
+  /** The plan of the caller's stage is stored, with shards for so many workers. */
+  planned(caller: WorkerCaller, workers: number): void;
   progressed(caller: WorkerCaller, progress: ProgressRequest): void;
   /** Whether the operator has given this pod up, so that it must not write any more. */
   fenced(podUID: string): boolean;

@@ -117,6 +117,7 @@ function callerOf(
     podName,
     ...(nodeName === undefined ? {} : { nodeName }),
     dependsOn: stage.dependsOn ?? [],
+    workers: job.spec.completions ?? 1,
   };
 }
 

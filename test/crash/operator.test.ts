@@ -6,10 +6,11 @@ import { describe, expect, test } from 'vitest';
 import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
 import type { StageStatus } from '../../operator/api/status.ts';
 import { fieldsOf, isTrue } from '../support/simulation/fields.ts';
-import type { Ending } from '../support/simulation/kubernetes.ts';
+import type { Ending, ScriptedPod } from '../support/simulation/kubernetes.ts';
 import { Scenario } from '../support/simulation/scenario.ts';
 
 const container = { image: 'busybox:1', command: ['true'] };
+const copy = { source: { bucket: 'raw' }, destination: { bucket: 'lake' } };
 const twoStages: PipelineRunSpec = {
   stages: [
     { name: 'first', container },
@@ -21,7 +22,9 @@ interface Case {
   name: string;
   spec: PipelineRunSpec;
   /** The end of a pod's command, given what the status says about its stage. */
-  script: (pod: { stage: string; attempt: number }, seen: StageStatus | undefined) => Ending;
+  script: (pod: ScriptedPod, seen: StageStatus | undefined) => Ending;
+  /** Workers that the plan of stage `arrange` has shards for. */
+  planned?: number;
   result: string;
   /** Jobs that the run may create, no more and no fewer. */
   jobs: number;
@@ -65,6 +68,33 @@ const cases: Case[] = [
     result: 'Succeeded',
     jobs: 2,
   },
+  {
+    name: 'a copy that gets more workers when it is planned',
+    spec: {
+      stores: [{ name: 'lake', endpoint: 'http://127.0.0.1:1' }],
+      stages: [{ name: 'arrange', workers: 4, copy }],
+    },
+    // Worker 0 does not end before there are the others.
+    script: ({ workers }) => (workers < 3 ? 'hang' : { exitCode: 0 }),
+    planned: 3,
+    result: 'Succeeded',
+    jobs: 1,
+  },
+  {
+    name: 'a copy with many workers whose Job somebody deletes',
+    spec: {
+      stores: [{ name: 'lake', endpoint: 'http://127.0.0.1:1' }],
+      stages: [{ name: 'arrange', workers: 4, copy }],
+    },
+    script: ({ index, workers, attempt }, seen) => {
+      if (workers < 3) return 'hang';
+      if (attempt > 1 || index > 0) return { exitCode: 0 };
+      return seen?.attempt === undefined ? 'hang' : 'deleted';
+    },
+    planned: 3,
+    result: 'Succeeded',
+    jobs: 2,
+  },
 ];
 
 /** How the world ended, without times and identities. */
@@ -72,12 +102,13 @@ function ending(scenario: Scenario): unknown {
   const { outcome, stages, conditions } = scenario.status;
   return {
     outcome: outcome && { result: outcome.result, reason: outcome.reason },
-    stages: stages?.map(({ name, state, attempt, failures, disruptions }) => ({
+    stages: stages?.map(({ name, state, attempt, failures, disruptions, workers }) => ({
       name,
       state,
       attempt,
       failures: failures ?? 0,
       disruptions: disruptions ?? 0,
+      wanted: workers?.wanted,
     })),
     conditions: conditions?.map(({ type, status, reason }) => ({ type, status, reason })),
     left: scenario.left,
@@ -113,6 +144,7 @@ async function play(expected: Case, killAfter?: number): Promise<{ scenario: Sce
       return expected.script(pod, seen);
     },
   });
+  if (expected.planned !== undefined) scenario.records.plans.set('arrange', expected.planned);
   const early = watchTerminal(scenario);
   await scenario.start();
   const life = scenario.live(killAfter);

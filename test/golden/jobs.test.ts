@@ -23,6 +23,7 @@ const spec: PipelineRunSpec = {
   stages: [
     {
       name: 'arrange',
+      workers: 4,
       retry: { failures: 5 },
       copy: {
         source: { store: 'lake', bucket: 'raw', prefix: '2026/' },
@@ -164,13 +165,23 @@ describe('a copy', () => {
   const { job, pod } = build('arrange');
 
   test('is retried inside its Job, but not where trying again cannot help', () => {
-    expect(job.spec.backoffLimit).toBe(5);
+    expect(job.spec.backoffLimit).toBeUndefined();
+    expect(job.spec.backoffLimitPerIndex).toBe(5);
+    const onExit = (...values: number[]) => ({
+      onExitCodes: { containerName: 'copy', operator: 'In', values },
+    });
     expect(job.spec.podFailurePolicy).toEqual({
       rules: [
-        { action: 'FailJob', onExitCodes: { containerName: 'copy', operator: 'In', values: [2, 10, 11] } },
+        { action: 'FailJob', ...onExit(2, 10) },
+        { action: 'FailIndex', ...onExit(11) },
+        { action: 'Ignore', ...onExit(143) },
         { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
       ],
     });
+  });
+
+  test('starts with the one worker that plans', () => {
+    expect(job.spec).toMatchObject({ completions: 1, parallelism: 1 });
   });
 
   test('is one container of ours with the credentials of both stores', () => {
@@ -214,7 +225,7 @@ describe('a copy', () => {
     ]);
     expect(JSON.parse(named(env, 'EBBFLOW_SPEC').value ?? '')).toEqual({
       kind: 'copy',
-      workers: 1,
+      workers: 4,
       scratch: 9_663_676_416,
       stores: [
         {

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CopyStage } from '../../operator/api/copystage.ts';
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { contents, CopyBed, seed } from '../support/copybed.ts';
 import { startJudge } from '../support/judge.ts';
@@ -77,6 +78,7 @@ function settingsFor(exact: boolean) {
     onUnmatched: fc.constantFrom('Fail', 'Skip', 'Copy'),
     prefixes: fc.constantFrom(['', ''], ['in/', 'out/'], ['2026 +/', 'x%y/z'] as const),
     mode: fc.constantFrom('Copy', 'Move'),
+    workers: fc.constantFrom(1, 3),
   });
 }
 
@@ -114,14 +116,20 @@ test('any objects and any rule: the bucket is what the model says, or nothing wa
       const [sourcePrefix = '', destinationPrefix = ''] = given.prefixes;
       const source = new Map([...given.objects].map(([name, body]) => [sourcePrefix + name, body]));
       await seed(bed.client, from, source);
-      const { rule, onUnmatched, mode } = given;
-      const ended = await bed.run({
+      const { rule, onUnmatched, mode, workers } = given;
+      const stage: CopyStage = {
         source: { store: 'lake', bucket: from, prefix: sourcePrefix },
         destination: { store: 'lake', bucket: to, prefix: destinationPrefix },
         rename: rule === undefined ? [] : [{ match: rule.match, replace: rule.replace }],
         onUnmatched,
         mode,
-      });
+      };
+      const ended = await bed.run(stage, { workers });
+      const others = Array.from({ length: bed.grants.workers - 1 }, (_, n) => n + 1);
+      const codes = await Promise.all(
+        others.map(async (index) => (await bed.run(stage, { index, workers })).code),
+      );
+      expect(codes).toEqual(others.map(() => EXIT.ok));
       const expected = expectedOf(given, exact);
       const found = await contents(bed.client, to);
       const left = await contents(bed.client, from);

@@ -66,9 +66,10 @@ async function serve(world: WorkerWorld): Promise<Send> {
     });
 }
 
-const ALL = [ROUTES.grants, ROUTES.progress, ROUTES.commit, ROUTES.report];
+const ALL = [ROUTES.grants, ROUTES.planned, ROUTES.progress, ROUTES.commit, ROUTES.report];
 const VALID: Record<string, unknown> = {
   [ROUTES.grants]: {},
+  [ROUTES.planned]: { workers: 3 },
   [ROUTES.progress]: { done: 1, total: 2, unit: 'steps' },
   [ROUTES.commit]: {},
   [ROUTES.report]: { sha256: '0'.repeat(64) },

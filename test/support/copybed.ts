@@ -81,6 +81,14 @@ export interface Ended {
   readonly lines: readonly Record<string, unknown>[];
 }
 
+/** Which worker of how many a pod is. */
+export interface PodOptions {
+  readonly stores?: readonly WorkerStore[] | undefined;
+  readonly index?: number | undefined;
+  /** Workers that the stage may have. */
+  readonly workers?: number | undefined;
+}
+
 /** One run with one copy stage, and as many pods for it, one after the other, as a test likes. */
 export class CopyBed {
   readonly client: S3Client;
@@ -113,13 +121,16 @@ export class CopyBed {
   }
 
   /** The environment of a pod; its UID is new every time. */
-  async environment(copy: CopyStage, stores?: readonly WorkerStore[]): Promise<Record<string, string>> {
+  async environment(
+    copy: CopyStage,
+    { stores, index = 0, workers = 1 }: PodOptions = {},
+  ): Promise<Record<string, string>> {
     const podUID = randomUUID();
     const secret = await mkdtemp(join(this.#folder, 'store-'));
     await writeFile(join(secret, 'AWS_ACCESS_KEY_ID'), `${this.#gateway.accessKeyId}\n`);
     await writeFile(join(secret, 'AWS_SECRET_ACCESS_KEY'), this.#gateway.secretAccessKey);
     const token = join(secret, 'token');
-    await writeFile(token, podUID);
+    await writeFile(token, `${podUID}.${index}`);
     const store = {
       name: 'lake',
       endpoint: this.#endpoint,
@@ -128,7 +139,7 @@ export class CopyBed {
     } as const;
     const spec: WorkerSpec = {
       kind: 'copy',
-      workers: 1,
+      workers,
       copy,
       stores: [...(stores ?? [store])].map((given) => ({ credentials: secret, ...given })),
     };
@@ -138,8 +149,8 @@ export class CopyBed {
       [ENV.namespace]: 'default',
       [ENV.stage]: 'arrange',
       [ENV.attempt]: '1',
-      [ENV.index]: '0',
-      [ENV.podName]: 'nightly-arrange-0',
+      [ENV.index]: String(index),
+      [ENV.podName]: `nightly-arrange-${index}`,
       [ENV.podUID]: podUID,
       [ENV.nodeName]: 'node-1',
       [ENV.apiURL]: this.grants.url,
@@ -153,11 +164,11 @@ export class CopyBed {
   /** Runs a worker to its end, in this process. */
   async run(
     copy: CopyStage,
-    options: { stores?: readonly WorkerStore[]; terminate?: AbortSignal; patience?: number } = {},
+    options: PodOptions & { terminate?: AbortSignal; patience?: number } = {},
   ): Promise<Ended> {
-    const env = await this.environment(copy, options.stores);
+    const env = await this.environment(copy, options);
     const lines: Record<string, unknown>[] = [];
-    const terminationLog = join(this.#folder, 'termination');
+    const terminationLog = join(this.#folder, `termination-${env[ENV.podUID]}`);
     await writeFile(terminationLog, '');
     const code = await runCopyWorker({
       env,
@@ -172,15 +183,15 @@ export class CopyBed {
     const podUID = env[ENV.podUID] ?? '';
     return {
       code,
-      manifest: await this.manifest(podUID),
+      manifest: await this.manifest(podUID, options.index),
       termination: await readFile(terminationLog, 'utf8'),
       lines,
     };
   }
 
   /** Starts a worker as a process of its own, to be killed. */
-  async spawn(copy: CopyStage): Promise<ChildProcess> {
-    const env = { ...(await this.environment(copy)), PATH: process.env['PATH'] };
+  async spawn(copy: CopyStage, options: PodOptions = {}): Promise<ChildProcess> {
+    const env = { ...(await this.environment(copy, options)), PATH: process.env['PATH'] };
     return spawn(process.execPath, [childProgram], { env, stdio: ['ignore', 'ignore', 'inherit'] });
   }
 
@@ -197,8 +208,8 @@ export class CopyBed {
   }
 
   /** worker.json of a pod, if it wrote one. */
-  async manifest(podUID: string): Promise<WorkerManifest | undefined> {
-    const key = `${this.grants.prefix}arrange/0/${podUID}.0/worker.json`;
+  async manifest(podUID: string, index = 0): Promise<WorkerManifest | undefined> {
+    const key = `${this.grants.prefix}arrange/${index}/${podUID}.0/worker.json`;
     const body = await getObject(this.client, { bucket: this.results, key }, patientSignal);
     return body === undefined ? undefined : workerManifest.parse(JSON.parse(body.toString('utf8')));
   }

@@ -1,6 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { mayGet, mayPut, runPrefix, type Caller } from '../../workers/contract/keys.ts';
-import { grantRequest, ROUTES, type GetGrant, type GrantReply } from '../../workers/contract/workerapi.ts';
+import {
+  grantRequest,
+  plannedRequest,
+  ROUTES,
+  type GetGrant,
+  type GrantReply,
+} from '../../workers/contract/workerapi.ts';
 import type { S3Client } from '../../workers/s3/client.ts';
 import { listObjects } from '../../workers/s3/objects.ts';
 
@@ -12,10 +18,13 @@ export interface GrantServer {
   /** Bodies posted to progress and report, in order. */
   readonly progress: unknown[];
   readonly reports: unknown[];
+  /** Workers that the stage's Job has; grows when a plan is said to have shards for more, unless `growing` is false. */
+  workers: number;
+  growing: boolean;
   stop(): Promise<void>;
 }
 
-/** Serves grants on loopback. The caller is told by the token, which is `<podUID>`. */
+/** Serves grants on loopback. The caller is told by the token, which is `<podUID>.<index>`. */
 export async function startGrants(
   client: S3Client,
   where: { readonly bucket: string; readonly runUID: string; readonly stage: string },
@@ -55,9 +64,10 @@ export async function startGrants(
     } while (token !== undefined);
     return keys;
   };
-  const grant = async (podUID: string, body: unknown): Promise<GrantReply | string> => {
+  const grant = async (token: string, body: unknown): Promise<GrantReply | string> => {
     const asked = grantRequest.parse(body);
-    const caller: Caller = { stage: where.stage, index: 0, podUID, copy: true, dependsOn: [] };
+    const [podUID = '', index] = token.split('.');
+    const caller: Caller = { stage: where.stage, index: Number(index), podUID, copy: true, dependsOn: [] };
     const refused =
       asked.put?.find((key) => !mayPut(caller, key)) ?? asked.get?.find((key) => !mayGet(caller, key));
     if (refused !== undefined) return `not yours: ${refused}`;
@@ -76,15 +86,19 @@ export async function startGrants(
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(Buffer.from(chunk));
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
-    const podUID = (request.headers.authorization ?? '').replace('Bearer ', '');
+    const token = (request.headers.authorization ?? '').replace('Bearer ', '');
     let status = 200;
     let reply: unknown = {};
     if (request.url === ROUTES.progress) progress.push(body);
     if (request.url === ROUTES.report) reports.push(body);
     if (request.url === ROUTES.grants) {
-      const granted = await grant(podUID, body);
+      const granted = await grant(token, body);
       status = typeof granted === 'string' ? 403 : 200;
       reply = typeof granted === 'string' ? { code: 'Forbidden', message: granted } : granted;
+    }
+    if (request.url === ROUTES.planned) {
+      if (grants.growing) grants.workers = Math.max(grants.workers, plannedRequest.parse(body).workers);
+      reply = { workers: grants.workers };
     }
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
   };
@@ -93,7 +107,16 @@ export async function startGrants(
       response.writeHead(500).end(JSON.stringify({ code: 'Internal', message: String(error) }));
     });
   });
-  return { url: await listen(server), prefix, progress, reports, stop: () => stopServer(server) };
+  const grants: GrantServer = {
+    url: await listen(server),
+    prefix,
+    progress,
+    reports,
+    workers: 1,
+    growing: true,
+    stop: () => stopServer(server),
+  };
+  return grants;
 }
 
 /** Listens on loopback, on a free port unless one is given, and returns the URL. */

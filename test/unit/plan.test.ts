@@ -4,6 +4,7 @@ import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
 import type { StageStatus } from '../../operator/api/status.ts';
 import { planRun } from '../../operator/pipelinerun/plan.ts';
 import type { Observed, Plan } from '../../operator/pipelinerun/types.ts';
+import type { WorkerManifest } from '../../workers/contract/manifests.ts';
 import {
   at,
   conditionOfJob,
@@ -124,5 +125,170 @@ describe('activeDeadlineSeconds', () => {
     const plan = planAt(520, observedOf(run, { jobs: [job], pods }));
     expect(first(plan)).toMatchObject({ state: 'Running' });
     expect(plan.requeueAfterMs).toBe(30_000);
+  });
+});
+
+describe('a copy that has been planned', () => {
+  const spec = (copy: object = {}, workers = 4): PipelineRunSpec => ({
+    stages: [
+      { name: 'work', workers, copy: { source: { bucket: 'a' }, destination: { bucket: 'b' }, ...copy } },
+    ],
+  });
+  const planned = (workers: number) => new Map([['work', workers]]);
+  const job = (completions: number) => jobOf('work', { spec: { completions, parallelism: completions } });
+  const grow = (given: PipelineRunSpec, completions: number, plans: ReadonlyMap<string, number>) => {
+    const its = job(completions);
+    const pods = [podOf(its, { status: running(10, 'copy') })];
+    return planAt(20, observedOf(runOf(given, statusOf({})), { jobs: [its], pods, plans })).actions;
+  };
+  const grown = (workers: number) => [{ type: 'GrowJob', job: 'job-work-1', uid: 'job-work-1', workers }];
+
+  test.each([
+    ['gets as many workers as there are shards for', spec(), 1, planned(3), grown(3)],
+    ['gets no more than it asks for', spec({}, 2), 1, planned(3), grown(2)],
+    ['is left alone when it has them', spec(), 3, planned(3), []],
+    ['never gets fewer', spec(), 4, planned(3), []],
+    ['stays with one while nobody knows the plan', spec(), 1, new Map(), []],
+    ['stays with one when it is only planned', spec({ dryRun: true }), 1, planned(3), []],
+  ])('%s', (_what, given, completions, plans, actions) => {
+    expect(grow(given, completions, plans)).toEqual(actions);
+  });
+
+  test('runs as long as one worker copies, however long another waits for its node', () => {
+    const its = job(2);
+    const pods = [
+      podOf(its, { name: 'busy', status: running(10, 'copy') }),
+      podOf(its, { name: 'idle', created: 20 }),
+    ];
+    const observed = observedOf(runOf(spec(), statusOf({})), { jobs: [its], pods });
+    expect(first(planAt(5_000, observed))).toMatchObject({
+      state: 'Running',
+      message: '1 worker not started yet',
+      workers: { wanted: 2, active: 2 },
+    });
+  });
+
+  test('waits for a node anew when those who had the nodes have ended', () => {
+    const its = job(2);
+    const pods = [
+      podOf(its, { name: 'done', status: ended(10, 5_000, 0, 'copy') }),
+      podOf(its, { name: 'idle', created: 20 }),
+    ];
+    const status = observedOf(runOf(spec(), statusOf({})), { jobs: [its], pods });
+    expect(first(planAt(5_100, status))).toMatchObject({ state: 'Provisioning' });
+    expect(first(planAt(5_901, status))).toMatchObject({ state: 'Failed', reason: 'Unschedulable' });
+  });
+});
+
+describe('a copy whose workers have ended', () => {
+  const figures = { planned: 10, renamed: 10, skipped: 0, unchanged: 0, moved: 0, bytes: 100 };
+  const word = (index: number, failed: number, more: Partial<WorkerManifest> = {}): WorkerManifest => ({
+    kind: 'worker',
+    version: 1,
+    run: { uid: 'run-uid', name: 'nightly', namespace: 'data' },
+    stage: 'work',
+    index,
+    attempt: 1,
+    podUID: `pod-${index}`,
+    podName: `pod-${index}`,
+    startTime: stamp(0),
+    endTime: stamp(30),
+    exit: { code: 0, started: true },
+    copy: { ...figures, copied: 10 - failed, failed },
+    ...more,
+  });
+  const spec = (maxFailures: number): PipelineRunSpec => ({
+    stages: [
+      {
+        name: 'work',
+        workers: 3,
+        copy: { source: { bucket: 'a' }, destination: { bucket: 'b' }, maxFailures },
+      },
+    ],
+  });
+  const stageOf = (
+    maxFailures: number,
+    words: readonly WorkerManifest[],
+    more: Partial<Omit<Observed, 'run'>> = {},
+    seconds = 60,
+  ) => {
+    const jobs = [jobOf('work', { spec: { completions: 3, parallelism: 3 } })];
+    const reports = new Map(words.map((one) => [one.podUID, one]));
+    const run = runOf(spec(maxFailures), statusOf({}));
+    return first(planAt(seconds, observedOf(run, { jobs, reports, ...more })));
+  };
+  const done = (type: 'Complete' | 'Failed', reason: string = type) => ({
+    jobs: [
+      jobOf('work', {
+        spec: { completions: 3, parallelism: 3 },
+        status: { completionTime: stamp(40), conditions: [conditionOfJob(type, 'True', 40, reason)] },
+      }),
+    ],
+  });
+
+  test('has succeeded when each has said so, and their figures are one sum', () => {
+    expect(stageOf(0, [word(0, 0), word(1, 0), word(2, 0)])).toMatchObject({
+      state: 'Succeeded',
+      reason: 'Completed',
+      message: '30 objects copied, 30 renamed',
+    });
+    expect(stageOf(0, [word(0, 0), word(2, 0)])?.state).not.toBe('Succeeded');
+  });
+
+  test('holds the failures of all against maxFailures', () => {
+    const words = [word(0, 2), word(1, 0), word(2, 2)];
+    expect(stageOf(4, words)).toMatchObject({ state: 'Succeeded', reason: 'CopiedWithFailures' });
+    // Each of them is within the bound.
+    expect(stageOf(3, words)).toMatchObject({
+      state: 'Failed',
+      reason: 'CopyFailed',
+      message: '26 objects copied, 30 renamed, 4 failed; copy.maxFailures is 3',
+    });
+  });
+
+  test('takes of each worker the pod that did all, not the one that was ended beside it', () => {
+    const late = { podUID: 'twin', endTime: stamp(50), exit: { code: 143, started: true } };
+    const words = [word(0, 0), word(0, 7, late), word(1, 0), word(2, 0)];
+    expect(stageOf(0, words)).toMatchObject({ state: 'Succeeded', message: '30 objects copied, 30 renamed' });
+  });
+
+  test('is judged by the attempt that goes on: another Job starts with one worker again', () => {
+    const jobs = [jobOf('work', { attempt: 2 })];
+    const run = runOf(spec(0), statusOf({ attempt: 2 }));
+    const before = new Map([word(0, 0), word(1, 0)].map((one) => [one.podUID, one]));
+    const observed = observedOf(run, { jobs, reports: before });
+    expect(first(planAt(60, observed))?.state).not.toBe('Succeeded');
+    const now = new Map([...before, ['again', word(0, 0, { podUID: 'again', attempt: 2 })]]);
+    expect(first(planAt(60, { ...observed, reports: now }))?.state).toBe('Succeeded');
+  });
+
+  test('is not judged before every worker was heard or looked for, and not for ever', () => {
+    const words = [word(0, 0), word(1, 0)];
+    expect(stageOf(0, words, done('Complete'))).toMatchObject({ state: 'Finalizing' });
+    const heard = new Set(['work']);
+    expect(stageOf(0, words, { ...done('Complete'), heard })?.state).toBe('Succeeded');
+    expect(stageOf(0, words, done('Complete'), 641)).toMatchObject({
+      state: 'Failed',
+      reason: 'StoreUnavailable',
+      message: 'the results store does not say what 1 worker of the copy did',
+    });
+  });
+
+  test('says how much was done when one of them could not do its part', () => {
+    const failed = { exit: { code: 11, started: true }, reason: 'CopyFailed' };
+    const [its] = done('Failed', 'FailedIndexes').jobs;
+    const pods = its ? [podOf(its, { status: ended(10, 30, 11, 'copy') })] : [];
+    const words = [word(0, 0), word(1, 0), word(2, 9, failed)];
+    const message = first(
+      planAt(
+        60,
+        observedOf(runOf(spec(3), statusOf({})), {
+          ...done('Failed', 'FailedIndexes'),
+          pods,
+          reports: new Map(words.map((one) => [one.podUID, one])),
+        }),
+      ),
+    )?.message;
+    expect(message).toMatch(/^21 objects copied, 30 renamed, 9 failed; /);
   });
 });

@@ -4,6 +4,7 @@ import type { WorkerEnvironment } from '../contract/environment.ts';
 import {
   commitReply,
   grantReply,
+  plannedReply,
   refusal,
   ROUTES,
   type CommitReply,
@@ -77,6 +78,12 @@ export class WorkerApi {
       options,
       signal,
     );
+  }
+
+  /** Says that the plan is stored and for how many workers; returns how many the stage's Job has by now. */
+  async planned(workers: number, signal: AbortSignal, options: Patience = {}): Promise<number> {
+    const read = (answer: ApiAnswer): number => readReply('planned', plannedReply, answer).workers;
+    return this.#call('planned', ROUTES.planned, { workers }, read, options, signal);
   }
 
   /** Says how far the worker is. One try: the next one says it better. */

@@ -20,6 +20,9 @@ export interface PlanRow {
   readonly storageClass?: string | undefined;
 }
 
+/** Bytes of a plan/index.json that are read at most: enough for ten thousand million rows. */
+export const MAX_PLAN_INDEX = 16 * 1024 ** 2;
+
 /** Rows per shard at most. */
 export const SHARD_ROWS = 100_000;
 

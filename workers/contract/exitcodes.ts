@@ -8,7 +8,7 @@ export const EXIT = {
   misconfigured: 2,
   /** The copy cannot be done as written; nothing was written. Never retried. */
   planRefused: 10,
-  /** More objects failed than maxFailures allows, after all rows ran. Never retried. */
+  /** More objects of this worker failed than maxFailures allows, after all its rows ran. Never retried. */
   tooManyFailures: 11,
   /** A store or the worker API could not be reached long enough, or throttled. Retried. */
   unavailable: 12,
@@ -24,5 +24,5 @@ export const EXIT = {
   terminated: 143,
 } as const;
 
-/** Codes after which a copy worker must not be tried again (podFailurePolicy FailJob). */
-export const PERMANENT_EXIT_CODES = [EXIT.misconfigured, EXIT.planRefused, EXIT.tooManyFailures] as const;
+/** Codes after which no worker of a copy can succeed (podFailurePolicy FailJob), in ascending order. */
+export const HOPELESS_EXIT_CODES = [EXIT.misconfigured, EXIT.planRefused] as const;

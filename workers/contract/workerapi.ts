@@ -6,6 +6,7 @@ import { z } from 'zod';
 
 export const ROUTES = {
   grants: '/v1/grants',
+  planned: '/v1/planned',
   progress: '/v1/progress',
   commit: '/v1/commit',
   report: '/v1/report',
@@ -37,6 +38,14 @@ export const grantReply = z.object({
   expiresAt: z.iso.datetime(),
 });
 
+/**
+ * Worker 0 of a copy says that the plan is stored and how many workers have shards in it. Answered with how many the
+ * stage's Job has by now: worker 0 must not end before the Job has grown, because a Job whose workers have all ended is
+ * over for good.
+ */
+export const plannedRequest = z.object({ workers: z.int().min(1).max(100_000) });
+export const plannedReply = z.object({ workers: z.int().min(0) });
+
 export const progressRequest = z.object({
   done: z.number().min(0),
   total: z.number().min(0),
@@ -65,6 +74,8 @@ export type GrantRequest = z.infer<typeof grantRequest>;
 export type GrantReply = z.infer<typeof grantReply>;
 export type PutGrant = z.infer<typeof putGrant>;
 export type GetGrant = z.infer<typeof getGrant>;
+export type PlannedRequest = z.infer<typeof plannedRequest>;
+export type PlannedReply = z.infer<typeof plannedReply>;
 export type ProgressRequest = z.infer<typeof progressRequest>;
 export type CommitReply = z.infer<typeof commitReply>;
 export type ReportRequest = z.infer<typeof reportRequest>;

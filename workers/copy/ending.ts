@@ -4,6 +4,7 @@ import type { WorkerEnvironment } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
 import type { CopyResult, WorkerManifest } from '../contract/manifests.ts';
 import { S3Error } from '../s3/errors.ts';
+import { NotGrown } from './growth.ts';
 import { ListingStuck } from './list.ts';
 import { PlanRefused, Unavailable, type CopyReason } from './problems.ts';
 import type { StageEnd } from './stage.ts';
@@ -51,6 +52,7 @@ export function endOfError(error: unknown, result: CopyResult | undefined): Endi
   if (error instanceof WorkerApiError && error.code === 'Refused' && !error.retryable) {
     return { exitCode: EXIT.notAdmitted, reason: 'Error', message, result };
   }
+  if (error instanceof NotGrown) return { exitCode: EXIT.unavailable, reason: 'Error', message, result };
   const passing = passingErrors.some((kind) => error instanceof kind);
   if (passing) return { exitCode: EXIT.unavailable, reason: 'StoreUnavailable', message, result };
   return { exitCode: 1, reason: 'Error', message, result };

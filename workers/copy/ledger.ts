@@ -50,7 +50,7 @@ const grantsAhead = 64;
 
 /**
  * Writes the ledger of one shard: rows are gathered and become a segment every 5 s or 10,000 rows. A row counts as
- * recorded when the store has acknowledged its segment. `close` writes what is left; use it in every ending.
+ * recorded when the store has acknowledged its segment. `open` comes first; `close` writes what is left in every ending.
  */
 export class LedgerWriter {
   readonly #results: ResultsStore;
@@ -85,6 +85,13 @@ export class LedgerWriter {
   /** The segments written so far. */
   get segments(): readonly Segment[] {
     return this.#segments;
+  }
+
+  /** Leaves a first, empty segment: from now on other pods know that rows may be copied which no ledger has. */
+  async open(): Promise<void> {
+    this.#writing = this.#writeAfter(this.#writing, []);
+    await this.#writing;
+    this.#throwFailure();
   }
 
   /** Takes a row in. @throws what made an earlier segment fail. */

@@ -3,6 +3,7 @@ import { pino, type DestinationStream, type Logger } from 'pino';
 import { prettifyError } from 'zod';
 import { openWorkerApi, type WorkerApi } from '../api/client.ts';
 import { copyStage, type CopyStage } from '../../operator/api/copystage.ts';
+import type { PlanIndex } from '../contract/copyplan.ts';
 import { PATHS, readEnvironment, type WorkerEnvironment } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
 import { workerManifestKey } from '../contract/keys.ts';
@@ -10,6 +11,7 @@ import { formatTermination } from '../contract/termination.ts';
 import type { RetryPolicy } from '../s3/retry.ts';
 import { endOfError, endOfStage, makeManifest, type Ending } from './ending.ts';
 import { GrantedStore } from './grantedstore.ts';
+import { Growth } from './growth.ts';
 import { resolveJob } from './job.ts';
 import { enableLinearExpressions } from './linear.ts';
 import { PlanProblems, PlanRefused } from './problems.ts';
@@ -56,16 +58,16 @@ export async function runCopyWorker(host: CopyHost): Promise<number> {
     return EXIT.misconfigured;
   }
   const signals = makeSignals(host.terminate);
-  const options = host.patience === undefined ? {} : { patience: host.patience };
+  const patience = host.patience === undefined ? {} : { patience: host.patience };
   const api = openWorkerApi(env);
-  const results = new GrantedStore(api, options);
+  const tools = { api, results: new GrantedStore(api, patience), log, patience };
   let ending: Ending;
   try {
-    ending = await work(host, env, { api, results, log }, signals);
+    ending = await work(host, env, tools, signals);
+    ending = await handIn(env, ending, startTime, tools, signals.last);
     const report = { ...ending.result, exitCode: ending.exitCode, reason: ending.reason };
     log[ending.exitCode === EXIT.ok ? 'info' : 'error']({ ...report, message: ending.message }, 'end');
     await writeTermination(host, ending);
-    await handIn(env, ending, startTime, { api, results, log }, options, signals.last);
   } finally {
     signals.clear();
     await api.close();
@@ -77,6 +79,8 @@ interface Tools {
   readonly api: WorkerApi;
   readonly results: ResultsStore;
   readonly log: Logger;
+  /** How long the operator and the results store are waited for. */
+  readonly patience: { readonly patience?: number };
 }
 
 async function work(
@@ -85,8 +89,9 @@ async function work(
   tools: Tools,
   signals: StageSignals,
 ): Promise<Ending> {
-  const { api, results, log } = tools;
+  const { api, results, log, patience } = tools;
   let tally: Tally | undefined;
+  const growth = new Growth(api, signals.last, patience);
   const progress = reportProgress(() => tally, api, log, signals.last);
   try {
     const stage = readStage(env);
@@ -96,8 +101,9 @@ async function work(
     const sides = await openSides(job, env.spec.stores, host.env, host.retry);
     try {
       const { stage: name, index, podUID } = env;
-      const onTally = (known: Tally): void => {
+      const onTally = (known: Tally, plan: PlanIndex): void => {
         tally = known;
+        if (index === 0 && !job.dryRun) growth.begin(plan.workers);
       };
       const end = await runStage(
         {
@@ -119,6 +125,7 @@ async function work(
         },
         signals,
       );
+      if (end.finished) await growth.confirm(signals.stop);
       return endOfStage(end, job.maxFailures);
     } finally {
       await Promise.all([sides.source.close(), sides.destination.close()]);
@@ -130,6 +137,7 @@ async function work(
     }
     return endOfError(error, tally?.result);
   } finally {
+    growth.stop();
     await progress.stop();
   }
 }
@@ -141,25 +149,32 @@ function readStage(env: WorkerEnvironment): CopyStage {
   throw new PlanRefused(`the copy stage is malformed: ${prettifyError(parsed.error)}`, 1, 'InvalidSpec');
 }
 
-/** Stores worker.json and tells the operator. A failure here changes nothing about how the work ended. */
+/**
+ * Stores worker.json and tells the operator. Only worker.json says how many objects failed, so a worker that cannot
+ * store it has not done its work: the next pod finds all rows in the ledger and hands in. What the operator is not told,
+ * it finds.
+ */
 async function handIn(
   env: WorkerEnvironment,
   ending: Ending,
   startTime: Date,
-  { api, results, log }: Tools,
-  patience: { readonly patience?: number },
+  { api, results, log, patience }: Tools,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Ending> {
+  const body = Buffer.from(JSON.stringify(makeManifest(env, ending, startTime)));
+  const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'unknown failure');
   try {
-    const body = Buffer.from(JSON.stringify(makeManifest(env, ending, startTime)));
     await results.put(workerManifestKey(env), body, signal);
-    await api.report(sha256(body), signal, patience);
   } catch (error) {
-    log.error(
-      { message: error instanceof Error ? error.message : 'unknown failure' },
-      'worker.json not handed in',
-    );
+    log.error({ message: messageOf(error) }, 'worker.json not stored');
+    if (ending.exitCode !== EXIT.ok) return ending;
+    const message = `worker.json could not be stored: ${messageOf(error)}`;
+    return { exitCode: EXIT.unavailable, reason: 'StoreUnavailable', message, result: ending.result };
   }
+  await api
+    .report(sha256(body), signal, patience)
+    .catch((error: unknown) => log.error({ message: messageOf(error) }, 'worker.json not reported'));
+  return ending;
 }
 
 async function writeTermination(host: CopyHost, { exitCode, reason, message }: Ending): Promise<void> {

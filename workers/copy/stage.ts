@@ -65,7 +65,6 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
   work.problems.refuse();
   let existing = await results.list(worker.stage, signals.last);
   let index = await readPlanIndex(results, worker.stage, existing, signals.last);
-  // With another pod's plan, that pod may have copied rows that are in no ledger, or even be copying still.
   let resumed = true;
   if (index === undefined) {
     if (worker.index !== 0) throw new Unavailable('worker 0 makes the plan, and it is not there yet');
@@ -89,17 +88,17 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
   const counts = { rows, toCopy, skipped, unchanged, unmatched, renamed, bytes, keyEquivalence };
   log.info({ ...counts, shards: index.shards.length, resumed }, 'plan');
   sayLimits(job, log);
-  const tally = new Tally(job, rows);
+  const shards = index.shards.filter((shard) => shard.index === worker.index);
+  const tally = new Tally(job, job.dryRun ? rows : shards.reduce((sum, shard) => sum + shard.rows, 0));
   work.onTally(tally, index, resumed);
   await sweep(work, signals.abort);
   if (job.dryRun) return { finished: true, result: tally.result, failures: [] };
   const context = contextOf(work, index);
   let finished = true;
-  for (const shard of index.shards) {
-    if (shard.index !== worker.index) continue;
+  for (const shard of shards) {
     finished &&= !signals.stop.aborted;
     if (!finished) break;
-    finished = await runShard({ work, context, shard, tally, existing, resumed }, signals);
+    finished = await runShard({ work, context, shard, tally, existing }, signals);
   }
   return { finished, result: tally.result, failures: tally.failures };
 }
@@ -135,7 +134,6 @@ interface ShardRun {
   readonly shard: PlanIndex['shards'][number];
   readonly tally: Tally;
   readonly existing: Awaited<ReturnType<ResultsStore['list']>>;
-  readonly resumed: boolean;
 }
 
 async function runShard(run: ShardRun, signals: StageSignals): Promise<boolean> {
@@ -154,12 +152,16 @@ async function runShard(run: ShardRun, signals: StageSignals): Promise<boolean> 
     if (row.outcome === 'Failed') log.warn({ source: row.source, error: row.error }, 'object not copied');
   };
   if (recorded.rows.size < shard.rows) {
-    const planned = await readShard(results, stage, existing, shard, signals.last);
+    const [planned] = await Promise.all([
+      readShard(results, stage, existing, shard, signals.last),
+      ledger.open(),
+    ]);
     const shardWork = {
       context,
       rows: planned,
       recorded,
-      resumed: run.resumed,
+      // A pod that began this shard before may have copied rows that are in no ledger, or even be copying still.
+      resumed: recorded.segments.length > 0,
       ledger,
       observer: { finished },
     };

@@ -154,6 +154,8 @@ export function observedOf(run: PipelineRun, more: Partial<Omit<Observed, 'run'>
     pods: [],
     lostPods: new Set(),
     reports: new Map(),
+    heard: new Set(),
+    plans: new Map(),
     progress: new Map(),
     waiting: new Map(),
     nodes: { launched: 0, nodeSeconds: 0 },

@@ -29,6 +29,7 @@ export interface WorkerWorld {
   reviews: Map<string, TokenReviewStatus>;
   asked: { token: string; audiences: readonly string[] }[];
   reported: { caller: WorkerCaller; manifest: WorkerManifest }[];
+  planned: { caller: WorkerCaller; workers: number }[];
   progressed: { caller: WorkerCaller; progress: ProgressRequest }[];
   admittedPods: string[];
   fenced: Set<string>;
@@ -103,6 +104,7 @@ export function createWorld(): WorkerWorld {
     reviews: new Map([[token, reviewOf(pod)]]),
     asked: [],
     reported: [],
+    planned: [],
     progressed: [],
     admittedPods: [],
     fenced: new Set(),
@@ -124,6 +126,9 @@ export function createWorld(): WorkerWorld {
     },
     reported: (caller, manifest) => {
       world.reported.push({ caller, manifest });
+    },
+    planned: (caller, workers) => {
+      world.planned.push({ caller, workers });
     },
     progressed: (caller, progress) => {
       world.progressed.push({ caller, progress });

@@ -14,13 +14,31 @@ export interface SimulationOptions {
   world: World;
   namespace: string;
   now: () => Date;
-  /** Called when the command of a pod starts; gives its end. */
-  script: (pod: { stage: string; attempt: number; uid: string }) => Ending;
+  /** Called while the command of a pod runs; gives its end. */
+  script: (pod: ScriptedPod) => Ending;
+}
+
+export interface ScriptedPod {
+  stage: string;
+  attempt: number;
+  uid: string;
+  index: number;
+  /** Workers that its Job has by now. */
+  workers: number;
 }
 
 const JOBS = (namespace: string): string => `/apis/batch/v1/namespaces/${namespace}/jobs`;
 const PODS = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`;
 const LABEL = 'ebbflow.dev/';
+
+const INDEX = 'batch.kubernetes.io/job-completion-index';
+const indexOf = ({ metadata }: KubeObject): number => Number(metadata.annotations?.[INDEX]);
+
+function exitCodeOf(pod: KubeObject): number {
+  const statuses: unknown = fieldsOf(fieldsOf(pod)['status'])['containerStatuses'];
+  const first = fieldsOf(Array.isArray(statuses) ? statuses[0] : undefined);
+  return Number(fieldsOf(fieldsOf(first['state'])['terminated'])['exitCode']);
+}
 
 export class Simulation {
   readonly #options: SimulationOptions;
@@ -37,6 +55,12 @@ export class Simulation {
         seen.add(uid);
       }
     });
+  }
+
+  #workersOf(pod: KubeObject): number {
+    const owner = pod.metadata.ownerReferences?.[0]?.uid;
+    const job = this.#list(JOBS(this.#options.namespace)).find(({ metadata }) => metadata.uid === owner);
+    return Number(fieldsOf(fieldsOf(job)['spec'])['completions'] ?? 1);
   }
 
   /** Every object of a kind moves on by at most one step. */
@@ -82,28 +106,35 @@ export class Simulation {
       return;
     }
     const time = now().toISOString();
-    if (pods.some((pod) => phase(pod) === 'Succeeded'))
-      put({ succeeded: 1, conditions: [{ type: 'Complete', status: 'True', lastTransitionTime: time }] });
-    else if (failed.length > Number(spec['backoffLimit'] ?? 6))
+    const end = (type: string, reason: string, message: string): void =>
       put({
+        succeeded: succeeded.size,
         failed: failed.length,
-        conditions: [
-          {
-            type: 'Failed',
-            status: 'True',
-            reason: 'BackoffLimitExceeded',
-            message: 'Job has reached the specified backoff limit',
-            lastTransitionTime: time,
-          },
-        ],
+        conditions: [{ type, status: 'True', reason, message, lastTransitionTime: time }],
       });
-    else if (active.length === 0) this.#createPod(job, spec);
+    const succeeded = new Set(pods.filter((pod) => phase(pod) === 'Succeeded').map(indexOf));
+    const indexes = Array.from({ length: Number(spec['completions'] ?? 1) }, (_, index) => index);
+    const perIndex = spec['backoffLimitPerIndex'];
+    const spent = (index: number): boolean =>
+      perIndex !== undefined && failed.filter((pod) => indexOf(pod) === index).length > Number(perIndex);
+    const hopeless = failed.some((pod) => [2, 10].includes(exitCodeOf(pod)));
+    if (indexes.every((index) => succeeded.has(index))) end('Complete', 'CompletionsReached', '');
+    else if (perIndex !== undefined && hopeless) end('Failed', 'PodFailurePolicy', 'an exit code says so');
+    else if (perIndex === undefined && failed.length > Number(spec['backoffLimit'] ?? 6))
+      end('Failed', 'BackoffLimitExceeded', 'Job has reached the specified backoff limit');
+    else if (indexes.every((index) => succeeded.has(index) || spent(index)))
+      end('Failed', 'FailedIndexes', 'Job has failed indexes');
+    else
+      for (const index of indexes) {
+        const open = active.some((pod) => indexOf(pod) === index) || succeeded.has(index) || spent(index);
+        if (!open) this.#createPod(job, spec, index);
+      }
   }
 
-  #createPod(job: KubeObject, spec: Fields): void {
+  #createPod(job: KubeObject, spec: Fields, index: number): void {
     const { world, namespace } = this.#options;
     const template = fieldsOf(spec['template']);
-    const name = `${job.metadata.name}-0-${randomUUID().slice(0, 5)}`;
+    const name = `${job.metadata.name}-${index}-${randomUUID().slice(0, 5)}`;
     const owner = {
       apiVersion: 'batch/v1',
       kind: 'Job',
@@ -116,7 +147,7 @@ export class Simulation {
         name,
         namespace,
         labels: { ...job.metadata.labels },
-        annotations: { 'batch.kubernetes.io/job-completion-index': '0' },
+        annotations: { [INDEX]: String(index) },
         ownerReferences: [owner],
       },
       spec: template['spec'],
@@ -154,6 +185,8 @@ export class Simulation {
       stage: labels[`${LABEL}stage`] ?? '',
       attempt: Number(labels[`${LABEL}attempt`]),
       uid: pod.metadata.uid ?? '',
+      index: indexOf(pod),
+      workers: this.#workersOf(pod),
     });
     if (ending === 'hang') return;
     if (ending === 'deleted') {

@@ -22,6 +22,8 @@ export class Records {
   hangs = 0;
   /** What workers left in the store. */
   lastWord: (attempt: AttemptRef) => WorkerManifest | undefined = () => undefined;
+  /** Workers that stored plans have shards for, by stage. */
+  readonly plans = new Map<string, number>();
   /** Commits that said something else than the record that was there: must stay empty. */
   readonly contradictions: string[] = [];
 
@@ -161,6 +163,11 @@ export class Life {
       },
       findRecord: async ({ uid }) => records.byUID.get(uid),
       findManifest: async (attempt) => records.lastWord(attempt),
+      findManifests: async () => [],
+      findPlan: async (_run, stage) => {
+        const workers = records.plans.get(stage);
+        return workers === undefined ? undefined : { workers };
+      },
       writeNodes: async () => undefined,
       start: async () => undefined,
       stop: async () => undefined,

@@ -4,7 +4,7 @@ import type { PipelineRunSpec } from '../../../operator/api/pipelinerun.ts';
 import { API_VERSION, FINALIZER, KIND } from '../../../operator/api/names.ts';
 import { FakeApi } from '../fakeapi/server.ts';
 import { fieldsOf } from './fields.ts';
-import { type Ending, Simulation } from './kubernetes.ts';
+import { type Ending, type ScriptedPod, Simulation } from './kubernetes.ts';
 import { Life, type LifeOptions, Records } from './operator.ts';
 
 const NAMESPACE = 'data';
@@ -13,7 +13,7 @@ const RUNS = `/apis/ebbflow.dev/v1alpha1/namespaces/${NAMESPACE}/pipelineruns`;
 export interface ScenarioOptions {
   spec: PipelineRunSpec;
   name?: string;
-  script: (pod: { stage: string; attempt: number; uid: string }) => Ending;
+  script: (pod: ScriptedPod) => Ending;
   commitTimeoutSeconds?: number;
 }
 

@@ -1,0 +1,68 @@
+/**
+ * How a copy ended, from the last words of all its workers: each knows only what was dealt to it, so that here is where
+ * their failures are added up and held against maxFailures. Pure.
+ */
+import type { Stage } from '../api/pipelinerun.ts';
+import type { DeepReadonly, Job } from '../kube/types.ts';
+import { lastWords, sumCopies } from '../../workers/contract/lastwords.ts';
+import type { CopyResult, WorkerManifest } from '../../workers/contract/manifests.ts';
+import { attemptOf } from './children.ts';
+import type { Failure } from './failure.ts';
+import { isConditionTrue } from './podconditions.ts';
+import { millis } from './podfacts.ts';
+import type { StageOutcome } from './success.ts';
+import { count } from './text.ts';
+import type { Observed } from './types.ts';
+
+/** What the workers of a stage have said last, each index once. Pods that said something may be gone by now. */
+export function wordsOf(stage: string, reports: ReadonlyMap<string, WorkerManifest>): WorkerManifest[] {
+  return lastWords([...reports.values()].filter((report) => report.stage === stage));
+}
+
+/** Seconds after the end of a Job for which the words of its workers are waited for. */
+const WORDS_SECONDS = 600;
+
+/** Undefined while a worker has not done all its rows, or has not been heard. */
+export function copyOutcome(
+  stage: Stage,
+  job: DeepReadonly<Job>,
+  { reports, heard }: Pick<Observed, 'reports' | 'heard'>,
+  now: Date,
+): StageOutcome | undefined {
+  const workers = job.spec.completions ?? 1;
+  // Of this attempt alone: its first worker ends only after its Job has all the others.
+  const good = [...reports.values()].filter(
+    ({ stage: of, attempt, index, exit }) =>
+      of === stage.name && attempt === attemptOf(job) && index < workers && exit.code === 0,
+  );
+  const words = lastWords(good);
+  const silent = workers - words.length;
+  if (silent > 0 && !isConditionTrue(job, 'Complete')) return undefined;
+  if (silent > 0 && !heard.has(stage.name)) {
+    const since = millis(job.status?.completionTime) ?? now.getTime();
+    if (now.getTime() < since + WORDS_SECONDS * 1000) return undefined;
+    const message = `the results store does not say what ${count(silent, 'worker')} of the copy did`;
+    return { state: 'Failed', reason: 'StoreUnavailable', message };
+  }
+  const sum = sumCopies(words);
+  if (!sum) return { state: 'Succeeded', reason: 'Completed', message: '' };
+  const message = describeCopy(sum);
+  if (sum.failed === 0) return { state: 'Succeeded', reason: 'Completed', message };
+  const allowed = stage.copy?.maxFailures ?? 0;
+  if (sum.failed <= allowed) return { state: 'Succeeded', reason: 'CopiedWithFailures', message };
+  return { state: 'Failed', reason: 'CopyFailed', message: `${message}; copy.maxFailures is ${allowed}` };
+}
+
+/** Why a copy failed, and how much of it was done all the same: a Move has moved that much. */
+export function withFigures(failure: Failure, words: readonly WorkerManifest[]): Failure {
+  const sum = sumCopies(words);
+  return sum === undefined ? failure : { ...failure, message: `${describeCopy(sum)}; ${failure.message}` };
+}
+
+function describeCopy({ copied, renamed, skipped, moved, failed }: CopyResult): string {
+  const parts = [`${count(copied, 'object')} copied`, `${renamed} renamed`];
+  if (skipped > 0) parts.push(`${skipped} already there`);
+  if (moved > 0) parts.push(`${count(moved, 'source')} deleted`);
+  if (failed > 0) parts.push(`${failed} failed`);
+  return parts.join(', ');
+}

@@ -1,0 +1,33 @@
+/** A copy whose Job is open: while one of its workers copies, nobody waits for those that have no node yet. Pure. */
+import type { StageLimits } from '../api/defaults.ts';
+import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
+import { isConditionTrue } from './podconditions.ts';
+import { endedAt, isFinished, startedAt } from './podfacts.ts';
+import { count } from './text.ts';
+import type { Waiting } from './types.ts';
+import { running, workStep, type WorkStep } from './workstep.ts';
+
+/** Seconds until the store is asked again. */
+const LOOK_SECONDS = 10;
+
+export function copyStep(
+  job: DeepReadonly<Job>,
+  pods: readonly DeepReadonly<Pod>[],
+  limits: StageLimits,
+  activeSecondsBefore: number,
+  waiting: Waiting | undefined,
+  now: number,
+): WorkStep {
+  if (isConditionTrue(job, 'Complete')) {
+    const message = 'every worker has ended; what they did is read in the results store';
+    return { state: 'Finalizing', reason: 'UploadingOutputs', message, lookAt: now + LOOK_SECONDS * 1000 };
+  }
+  const open = pods.filter((pod) => !isFinished(pod) && pod.metadata.deletionTimestamp === undefined);
+  const atWork = open.filter((pod) => startedAt(pod) !== undefined && endedAt(pod) === undefined);
+  if (atWork.length === 0) return workStep(job, pods, limits, activeSecondsBefore, waiting, now);
+  const step = running(job, pods, limits, activeSecondsBefore, now);
+  const idle = open.length - atWork.length;
+  if (step.failed || idle === 0) return step;
+  const why = waiting === undefined ? '' : `: ${waiting.message}`;
+  return { ...step, message: `${count(idle, 'worker')} not started yet${why}` };
+}
