@@ -97,7 +97,8 @@ export class ResultsService implements Results {
 
   async findManifest(attempt: AttemptRef, signal: AbortSignal): Promise<WorkerManifest | undefined> {
     const prefix = this.#prefix({ namespace: attempt.namespace, uid: attempt.runUID });
-    const bytes = await this.#options.store.get(prefix + workerManifestKey(attempt), { signal });
+    const options = { signal, limit: MAX_WORKER_MANIFEST };
+    const bytes = await this.#options.store.get(prefix + workerManifestKey(attempt), options);
     return readWorkerManifest(bytes, attempt);
   }
 

@@ -8,6 +8,7 @@ import {
 } from '../../workers/contract/keys.ts';
 import {
   type LogIndex,
+  MAX_WORKER_MANIFEST,
   type SealedManifest,
   sealedManifest,
   type WorkerManifest,
@@ -113,7 +114,7 @@ async function finalManifest(
 ): Promise<Document<WorkerManifest | SealedManifest>> {
   const { store, prefix } = context;
   const workerKey = workerManifestKey(ref);
-  const bytes = await store.get(prefix + workerKey, { signal });
+  const bytes = await store.get(prefix + workerKey, { signal, limit: MAX_WORKER_MANIFEST });
   const worker = readWorkerManifest(bytes, ref);
   if (bytes !== undefined && worker !== undefined)
     return { key: workerKey, sha256: sha256Of(bytes), value: worker };

@@ -49,10 +49,13 @@ export class S3ResultsStore implements ResultsStore {
     }
   }
 
-  async get(key: string, { signal }: StoreCall): Promise<Buffer | undefined> {
+  async get(key: string, { signal, limit }: StoreCall & { limit?: number }): Promise<Buffer | undefined> {
+    const range = limit === undefined ? {} : { range: { first: 0, last: limit - 1 } };
     try {
-      return await getObject(this.#client, { bucket: this.#bucket, key }, signal);
+      return await getObject(this.#client, { bucket: this.#bucket, key, ...range }, signal);
     } catch (error) {
+      // Of nothing there is no first byte.
+      if (limit !== undefined && error instanceof S3Error && error.status === 416) return Buffer.alloc(0);
       throw translate(error, signal);
     }
   }

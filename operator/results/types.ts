@@ -43,8 +43,8 @@ export interface ResultsStore {
     bytes: Uint8Array,
     options: StoreCall & { ifNoneMatch?: boolean; contentType?: string },
   ): Promise<'written' | 'exists'>;
-  /** Undefined where there is no such object. */
-  get(key: string, options: StoreCall): Promise<Buffer | undefined>;
+  /** Undefined where there is no such object. Of one that a pod wrote, at most `limit` bytes from its beginning. */
+  get(key: string, options: StoreCall & { limit?: number }): Promise<Buffer | undefined>;
   /** In key order, from the first key after `startAfter`. */
   list(
     prefix: string,

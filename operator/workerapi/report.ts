@@ -1,7 +1,11 @@
 /** A worker says that its manifest is stored. It is believed when the operator has read it there. */
 import { createHash } from 'node:crypto';
 import { runPrefix, workerManifestKey } from '../../workers/contract/keys.ts';
-import { type WorkerManifest, workerManifest } from '../../workers/contract/manifests.ts';
+import {
+  MAX_WORKER_MANIFEST,
+  type WorkerManifest,
+  workerManifest,
+} from '../../workers/contract/manifests.ts';
 import { WorkerApiError } from './errors.ts';
 import type { WorkerApiDeps, WorkerCaller } from './types.ts';
 
@@ -13,7 +17,10 @@ export async function readReported(
   signal: AbortSignal,
 ): Promise<WorkerManifest> {
   const prefix = runPrefix({ cluster: deps.cluster, namespace: caller.namespace, runUID: caller.runUID });
-  const bytes = await deps.store.get(prefix + workerManifestKey(caller), { signal });
+  const bytes = await deps.store.get(prefix + workerManifestKey(caller), {
+    signal,
+    limit: MAX_WORKER_MANIFEST,
+  });
   if (bytes === undefined) throw new WorkerApiError('ManifestMissing');
   if (createHash('sha256').update(bytes).digest('hex') !== sha256)
     throw new WorkerApiError('ManifestDiffers');

@@ -341,6 +341,17 @@ test('a manifest that names another worker is not believed', async () => {
   expect(world.reported).toEqual([]);
 });
 
+test('of a manifest without end only so much is read as one can have', async () => {
+  const world = createWorld();
+  const manifestKey = `${runPrefix({ cluster: CLUSTER, namespace: 'team', runUID: uid(1) })}train/0/${uid(100)}.0/worker.json`;
+  const bytes = Buffer.from(JSON.stringify({ ...manifestOf(attemptRef()), filler: 'x'.repeat(100_000) }));
+  world.store.objects.set(manifestKey, bytes);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const answer = await (await serve(world))(ROUTES.report, { sha256 });
+  expect(answer.body).toMatchObject({ code: 'ManifestDiffers' });
+  expect(world.reported).toEqual([]);
+});
+
 test('a pod of a suspended run is told so, in a way that it can tell from a refusal', async () => {
   const world = createWorld();
   const suspended = Object.assign(new Error('the run is suspended'), { code: 'RUN_SUSPENDED' });

@@ -86,6 +86,12 @@ export const copyResult = z.object({
 
 export const outputsResult = z.object({ files: count, bytes: count, key: z.string(), sha256 });
 
+/**
+ * Bytes of the largest worker.json. The pod of a user writes it, so whoever reads it reads no more than this: what is
+ * cut off there is no manifest.
+ */
+export const MAX_WORKER_MANIFEST = 65_536;
+
 /** `worker.json`: the last word of a worker that ended in order. */
 export const workerManifest = z.object({
   kind: z.literal('worker'),

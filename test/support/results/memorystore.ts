@@ -29,9 +29,9 @@ export class MemoryStore implements ResultsStore {
     return exists ? 'exists' : 'written';
   }
 
-  async get(key: string, { signal }: StoreCall): Promise<Buffer | undefined> {
+  async get(key: string, { signal, limit }: StoreCall & { limit?: number }): Promise<Buffer | undefined> {
     await this.#turn(signal);
-    return this.objects.get(key);
+    return this.objects.get(key)?.subarray(0, limit);
   }
 
   async *list(
