@@ -65,10 +65,14 @@ export function printReport(report: CopyReport): string {
   const { copy, plan } = report;
   if (report.result === 'Planned' && plan !== undefined) return printPlan(report, plan);
   if (copy === undefined) return '';
-  const { planned, copied, renamed, skipped, unchanged, moved, failed, bytes } = copy;
+  const { planned, copied, renamed, skipped, unchanged, moved, failed, bytes, verified, reread = 0 } = copy;
   const facts = [`${formatCount(renamed)} renamed`];
   if (skipped > 0) facts.push(`${formatCount(skipped)} there before`);
   if (unchanged > 0) facts.push(`${formatCount(unchanged)} in place already`);
+  if (verified !== undefined) {
+    const read = reread > 0 ? ` (${formatCount(reread)} by reading both sides)` : '';
+    facts.push(`${formatCount(verified)} verified${read}`);
+  }
   if (moved > 0) facts.push(`${formatCount(moved)} sources deleted`);
   if (failed > 0) facts.push(`${formatCount(failed)} failed`);
   const verb =

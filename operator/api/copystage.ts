@@ -85,7 +85,9 @@ export const copyStage = z
     verify: z
       .enum(['ETag', 'Checksum', 'Sample'])
       .optional()
-      .describe('How a copy is verified. Default: ETag.'),
+      .describe(
+        'How a copy is verified beyond its size. ETag: by the ETag that the store answers. Checksum: by a checksum of the whole object that the store has for both sides; where it has none in common, both are read again. Sample: a share of the objects is read again on both sides. Default: ETag.',
+      ),
     samplePercent: z
       .int32()
       .min(1)

@@ -1,6 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { S3Client } from '../../workers/s3/client.ts';
 import { clientOf, contents, listAll, seed } from '../support/copybed.ts';
 import { CopyCommand, type Said } from '../support/copycommand.ts';
@@ -13,6 +13,9 @@ import {
   type S3Proxy,
 } from '../support/s3proxy.ts';
 import { startGateway, type Gateway } from '../support/versitygw.ts';
+
+// Every call is a process of its own, and some tests make several.
+vi.setConfig({ testTimeout: 180_000 });
 
 let gateway: Gateway;
 let client: S3Client;
@@ -300,4 +303,38 @@ test('a profile of ~/.aws gives the credentials, and a state directory belongs t
   const unknown = await command.run(words('--profile', 'nope'), wrong);
   expect(unknown.stderr).toContain('profile "nope" of ~/.aws gives no credentials');
   expect(unknown.code).toBe(10);
+});
+
+describe('--verify', () => {
+  test('checksum: every copy is compared by a checksum that the store has of both sides', async () => {
+    await seed(client, from, objects);
+    const { copy } = report(await command.run(words('--verify', 'checksum', '--json')));
+    expect(copy).toMatchObject({ copied: 300, verified: 300, reread: 0, failed: 0 });
+    expect(proxy.seen.filter((request) => operationOf(request) === 'GetObject')).toEqual([]);
+  });
+
+  test('sample: the share is read again, and a copy with other bytes fails, although its ETag is right', async () => {
+    await seed(client, from, objects);
+    const some = report(await command.run(words('--verify', 'sample', '--sample-percent', '10', '--json')));
+    const { verified = 0 } = some.copy ?? {};
+    expect(some.copy).toMatchObject({ copied: 300, failed: 0, reread: verified });
+    expect(verified).toBeGreaterThan(10);
+    expect(verified).toBeLessThan(60);
+
+    // The store's disk turns a bit in one copy before it is read again.
+    const rotten = join(gateway.root, to, 'again', '7-d2');
+    proxy.onRequest = async (request): Promise<Fault> => {
+      if (request.method === 'GET' && request.url === `/${to}/again/7-d2`)
+        await writeFile(rotten, 'Content 7');
+      return 'pass';
+    };
+    const [, , ...rest] = words('--verify', 'sample', '--sample-percent', '100', '--move', '--json');
+    const ended = await command.run([`s3://${from}/in/`, `s3://${to}/again/`, ...rest]);
+    expect(ended.code).toBe(11);
+    expect(report(ended).copy).toMatchObject({ copied: 299, verified: 299, failed: 1, moved: 299 });
+    expect((await listAll(client, from)).map(({ key }) => key)).toEqual(['in/d2/k7']);
+    expect(ended.stderr).toContain(
+      '"in/d2/k7": ContentMismatch: the copy does not have the bytes of its source',
+    );
+  });
 });

@@ -424,12 +424,6 @@ describe('a plan that cannot be carried out is refused before anything is writte
       ]),
     );
   });
-
-  test.each(['Checksum', 'Sample'])('verify %s is not there yet', async (verify) => {
-    expect(refusal(await bed.run(plainStage({ verify })))).toMatch(
-      inOrder(`copy.verify: ${verify} is not yet supported`),
-    );
-  });
 });
 
 describe('stores that cannot be used', () => {

@@ -33,7 +33,17 @@ export function sumCopies(words: readonly WorkerManifest[]): CopyResult | undefi
       moved: sum.moved + one.moved,
       failed: sum.failed + one.failed,
       bytes: sum.bytes + one.bytes,
+      ...addVerified(sum, one),
     }),
     first,
   );
+}
+
+/** Present where any of them was asked to verify more than ETags. */
+function addVerified(a: CopyResult, b: CopyResult): Pick<CopyResult, 'verified' | 'reread'> {
+  if (a.verified === undefined && b.verified === undefined) return {};
+  return {
+    verified: (a.verified ?? 0) + (b.verified ?? 0),
+    reread: (a.reread ?? 0) + (b.reread ?? 0),
+  };
 }

@@ -22,6 +22,8 @@ export interface LedgerRow {
   readonly time: number;
   /** Why a row failed: a code and a sentence. */
   readonly error?: string | undefined;
+  /** `algorithm:value` of all bytes, where source and copy were seen to have it in common. */
+  readonly checksum?: string | undefined;
 }
 
 /** A segment is closed after this many rows … */
@@ -62,12 +64,24 @@ const letter = z.enum(['C', 'S', 'U', 'F']);
 const rowLine = z.union([
   z.tuple([count, letter, z.string(), z.string(), count, z.string(), z.string(), count]),
   z.tuple([count, letter, z.string(), z.string(), count, z.string(), z.string(), count, z.string()]),
+  z.tuple([
+    count,
+    letter,
+    z.string(),
+    z.string(),
+    count,
+    z.string(),
+    z.string(),
+    count,
+    z.null(),
+    z.string(),
+  ]),
 ]);
 
 /** One line without its end. */
 export function formatLedgerRow(row: LedgerRow): string {
-  const { source, sourceEtag, size, destination, destinationEtag, time, error } = row;
-  const fields = [
+  const { source, sourceEtag, size, destination, destinationEtag, time, error, checksum } = row;
+  const fields: (string | number | null)[] = [
     row.row,
     letters[row.outcome],
     source,
@@ -77,15 +91,15 @@ export function formatLedgerRow(row: LedgerRow): string {
     destinationEtag,
     time,
   ];
-  if (error !== undefined) fields.push(error);
+  if (checksum !== undefined) fields.push(error ?? null, checksum);
+  else if (error !== undefined) fields.push(error);
   return JSON.stringify(fields);
 }
 
 /** @throws Error when the line is not one of ours. */
 export function parseLedgerRow(line: string): LedgerRow {
-  const [row, outcome, source, sourceEtag, size, destination, destinationEtag, time, error] = rowLine.parse(
-    JSON.parse(line),
-  );
+  const [row, outcome, source, sourceEtag, size, destination, destinationEtag, time, error, checksum] =
+    rowLine.parse(JSON.parse(line));
   return {
     row,
     outcome: outcomes[outcome],
@@ -95,6 +109,7 @@ export function parseLedgerRow(line: string): LedgerRow {
     destination,
     destinationEtag,
     time,
-    error,
+    error: error ?? undefined,
+    checksum,
   };
 }

@@ -82,6 +82,10 @@ export const copyResult = z.object({
   failed: count,
   /** Bytes of the copied objects. */
   bytes: count,
+  /** Of the copied and skipped, those whose content was seen to be that of their source, where the stage asks for that. */
+  verified: count.optional(),
+  /** Of the verified, those that had to be read again on both sides. */
+  reread: count.optional(),
 });
 
 export const outputsResult = z.object({ files: count, bytes: count, key: z.string(), sha256 });

@@ -1,6 +1,7 @@
 import type { CopyStage } from '../../operator/api/copystage.ts';
 import { parseRules, type Rules } from '../contract/rename.ts';
 import type { PlanProblems } from './problems.ts';
+import type { Verification } from './verify.ts';
 
 /** A store, bucket and literal prefix. */
 export interface Place {
@@ -23,6 +24,7 @@ export interface CopyJob {
   readonly transfer: 'ServerSide' | 'Stream';
   /** Bytes; larger objects go in parts. */
   readonly multipartThreshold: number;
+  readonly verification: Verification;
   readonly maxFailures: number;
   readonly dryRun: boolean;
   /** Requests in flight. */
@@ -45,9 +47,6 @@ export function parseSize(text: string): number | undefined {
 export function resolveJob(copy: CopyStage, problems: PlanProblems): CopyJob {
   const parsed = parseRules(copy.rename ?? []);
   if (!parsed.ok) for (const problem of parsed.problems) problems.add(problem.message);
-  if (copy.verify !== undefined && copy.verify !== 'ETag') {
-    problems.add(`copy.verify: ${copy.verify} is not yet supported; use ETag`);
-  }
   if (copy.source.keyList !== undefined)
     problems.add('copy.source.keyList is not yet supported; use a prefix');
   if (copy.source.ledgerOf !== undefined)
@@ -71,6 +70,10 @@ export function resolveJob(copy: CopyStage, problems: PlanProblems): CopyJob {
     keyEquivalence: copy.keyEquivalence ?? 'Auto',
     transfer: oneStore && copy.transfer !== 'Stream' ? 'ServerSide' : 'Stream',
     multipartThreshold: resolveThreshold(copy.multipartThreshold, problems),
+    verification:
+      copy.verify === 'Sample'
+        ? { kind: 'Sample', percent: copy.samplePercent ?? 1 }
+        : { kind: copy.verify ?? 'ETag' },
     maxFailures: copy.maxFailures ?? 0,
     dryRun: copy.dryRun ?? false,
     concurrency: 32,

@@ -1,3 +1,4 @@
+import { isPlainEtag } from '../s3/checksums.ts';
 import type { ListedObject } from '../s3/listing.ts';
 import type { DraftFile, DraftRow } from './draftfile.ts';
 import { ExistingObjects, type Met } from './existing.ts';
@@ -73,11 +74,6 @@ export function isIdentical(
 
 function mayBeIdentical(row: DraftRow, object: ExistingObject): boolean {
   return row.size === object.size && !(isPlainEtag(row.etag) && isPlainEtag(object.etag));
-}
-
-/** An MD5 sum of the content, which two objects with the same content have in common. */
-export function isPlainEtag(etag: string): boolean {
-  return /^[0-9a-f]{32}$/.test(etag);
 }
 
 function describeMet(met: Met, row: DraftRow, object: ExistingObject, job: CopyJob): string {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { PlanRow } from '../contract/copyplan.ts';
+import type { ChecksumAlgorithm } from '../s3/checksums.ts';
 import type { S3Client } from '../s3/client.ts';
 import {
   abortMultipart,
@@ -81,6 +82,8 @@ export async function copyInParts(
     readonly threshold: number;
     /** Called when all parts are there; what it throws keeps the object from being made of them. */
     readonly confirm?: () => Promise<void>;
+    /** A checksum of the whole object that the copy is to have. */
+    readonly checksum?: ChecksumAlgorithm | undefined;
   },
   signal: AbortSignal,
 ): Promise<string> {
@@ -88,6 +91,11 @@ export async function copyInParts(
   const headers = carriedAttributes(how.head);
   const tagging = await getTagging(source.client, { bucket: source.bucket, key: row.source }, signal);
   if (tagging !== '') headers['x-amz-tagging'] = tagging;
+  // Only a CRC of the whole can be made of those of parts; it comes without further requests.
+  if (how.checksum?.startsWith('crc') === true) {
+    headers['x-amz-checksum-algorithm'] = how.checksum.toUpperCase();
+    headers['x-amz-checksum-type'] = 'FULL_OBJECT';
+  }
   const ranges = splitParts(row.size, how.threshold, how.transfer === 'Stream' ? 16 * MiB : undefined);
   const target = { bucket: destination.bucket, key: row.destination };
   const upload = await createMultipart(destination.client, { ...target, headers }, signal);

@@ -6,6 +6,7 @@ import { runBounded } from './pool.ts';
 import { explainStoreError, Unavailable } from './problems.ts';
 import { RowFailed } from './rowfailed.ts';
 import { copyRow, type TransferContext } from './transfer.ts';
+import { lookAtSource, verifyCopy } from './verify.ts';
 
 /**
  * At most this many rows are ever started without being recorded. After a crash, only that many of the first
@@ -123,14 +124,22 @@ function* untilStopped(rows: readonly OpenRow[], stop: AbortSignal): Generator<O
 interface Outcome {
   readonly outcome: RowOutcome;
   readonly etag: string;
+  readonly checksum?: string | undefined;
   readonly error?: string;
 }
 
 async function doRow({ context }: ShardWork, open: OpenRow, signal: AbortSignal): Promise<Outcome> {
   const { row, mayBeDone } = open;
-  if (row.action === 'Skip') return { outcome: 'Skipped', etag: row.etag };
   if (row.action === 'Unchanged') return { outcome: 'Unchanged', etag: row.etag };
-  return { outcome: 'Copied', etag: await copyRow(context, row, { mayBeDone }, signal) };
+  const source = await lookAtSource(context, row, signal);
+  if (row.action === 'Skip') {
+    // What an earlier run left may be the very copy that did not stand its verification.
+    const checksum = await verifyCopy(context, row, { etag: '', source }, signal);
+    return { outcome: 'Skipped', etag: row.etag, checksum };
+  }
+  const etag = await copyRow(context, row, { mayBeDone, checksum: source.algorithm }, signal);
+  const checksum = await verifyCopy(context, row, { etag, source }, signal);
+  return { outcome: 'Copied', etag, checksum };
 }
 
 /**
@@ -173,6 +182,7 @@ function record(work: ShardWork, { number, row }: OpenRow, outcome: Outcome): vo
     destination: row.destination,
     destinationEtag: outcome.etag,
     time: Date.now(),
+    checksum: outcome.checksum,
     error: outcome.error,
   };
   work.ledger.add(ledgerRow);

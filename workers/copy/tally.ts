@@ -3,6 +3,7 @@ import type { CopyResult } from '../contract/manifests.ts';
 import type { CopyJob } from './job.ts';
 import { isRenamed } from './drafts.ts';
 import { nameKey } from './problems.ts';
+import { READ_ALGORITHM } from './verify.ts';
 
 /** Adds up what became of the rows, and what this pod did itself. */
 export class Tally {
@@ -24,11 +25,13 @@ export class Tally {
       moved: 0,
       failed: 0,
       bytes: 0,
+      ...(job.verification.kind === 'ETag' ? {} : { verified: 0, reread: 0 }),
     };
   }
 
   /** Takes in a row, done by this pod or by an earlier one. */
   add(row: LedgerRow, own: boolean): void {
+    if (row.checksum !== undefined) this.#addVerified(row.checksum);
     switch (row.outcome) {
       case 'Copied':
         this.#counts.copied += 1;
@@ -51,6 +54,11 @@ export class Tally {
           this.#failures.push(`${nameKey(row.source)}: ${row.error ?? 'failed'}`);
         break;
     }
+  }
+
+  #addVerified(checksum: string): void {
+    this.#counts.verified = (this.#counts.verified ?? 0) + 1;
+    if (checksum.startsWith(`${READ_ALGORITHM}:`)) this.#counts.reread = (this.#counts.reread ?? 0) + 1;
   }
 
   /** Sources that mode Move deleted, and those it had to leave (each counts as a failure). */

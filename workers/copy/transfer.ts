@@ -1,9 +1,10 @@
 import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
+import { isEncryptedByKey, isPlainEtag, type ChecksumAlgorithm } from '../s3/checksums.ts';
 import { copyObject } from '../s3/copies.ts';
 import { S3Error } from '../s3/errors.ts';
 import { getObject, headObject, putObject, type ObjectHead } from '../s3/objects.ts';
 import { getTagging } from '../s3/tagging.ts';
-import { isIdentical, isPlainEtag } from './join.ts';
+import { isIdentical } from './join.ts';
 import type { CopyJob } from './job.ts';
 import { carriedAttributes, copyInParts, type Ends } from './parts.ts';
 import { RowFailed } from './rowfailed.ts';
@@ -19,6 +20,13 @@ export interface TransferContext {
 /** Streamed objects up to this size go in one piece, held in memory. Bytes. */
 const streamWhole = 16 * 1024 ** 2;
 
+export interface CopyOptions {
+  /** An earlier try may have made this copy already. */
+  readonly mayBeDone: boolean;
+  /** A checksum that a server-side copy is to have. */
+  readonly checksum?: ChecksumAlgorithm | undefined;
+}
+
 /**
  * Copies one row and returns the copy's ETag after it was verified. The source is pinned to what was planned.
  * @throws RowFailed for this object alone; S3Error when the store goes on failing.
@@ -26,7 +34,7 @@ const streamWhole = 16 * 1024 ** 2;
 export async function copyRow(
   context: TransferContext,
   row: PlanRow,
-  options: { readonly mayBeDone: boolean },
+  options: CopyOptions,
   signal: AbortSignal,
 ): Promise<string> {
   if (options.mayBeDone) {
@@ -34,18 +42,18 @@ export async function copyRow(
     if (head !== undefined && isIdentical(row, head)) return head.etag;
   }
   try {
-    return await verify(context, row, await send(context, row, !options.mayBeDone, signal), signal);
+    return await verify(context, row, await send(context, row, options, signal), signal);
   } catch (error) {
     if (!(error instanceof S3Error)) throw error;
     if (error.status === 412 || error.code === 'PreconditionFailed')
-      return resolveConflict(context, row, signal);
+      return resolveConflict(context, row, options, signal);
     if (error.code === 'NoSuchKey' || error.code === 'NotFound') {
       // In mode Move another pod of the same worker may have copied and deleted it.
       const head = await headDestination(context, row, signal);
       if (head !== undefined && isIdentical(row, head)) return head.etag;
       throw sourceChanged();
     }
-    if (error.code === 'NoSuchUpload') return resolveConflict(context, row, signal);
+    if (error.code === 'NoSuchUpload') return resolveConflict(context, row, options, signal);
     throw error;
   }
 }
@@ -78,20 +86,21 @@ async function requireUntouched(
   if (after.headers['last-modified'] !== before.headers['last-modified']) throw sourceChanged();
 }
 
-/** Sends the copy by the way that fits its size and stores. `fresh`: nothing of ours can be at the destination yet. */
+/** Sends the copy by the way that fits its size and stores. */
 async function send(
   context: TransferContext,
   row: PlanRow,
-  fresh: boolean,
+  { mayBeDone, checksum }: CopyOptions,
   signal: AbortSignal,
 ): Promise<string> {
+  const fresh = !mayBeDone;
   const { job, ends, guards, transfer } = context;
   const { bucket } = ends.destination;
   const createOnly = fresh && job.onExisting !== 'Overwrite' && guards.createOnly;
   const limit = transfer === 'Stream' ? streamWhole : job.multipartThreshold;
   if (row.size > limit) {
     const head = await headSource(context, row, signal);
-    const how = { head, transfer, threshold: job.multipartThreshold };
+    const how = { head, transfer, threshold: job.multipartThreshold, checksum };
     if (transfer === 'Stream' || guards.sourcePinned) return copyInParts(ends, row, how, signal);
     const confirm = (): Promise<void> => requireUntouched(context, row, head, signal);
     return copyInParts(ends, row, { ...how, confirm }, signal);
@@ -104,6 +113,7 @@ async function send(
     key: row.destination,
     guard: { createOnly },
     storageClass: row.storageClass,
+    checksum,
   };
   const etag = await copyObject(ends.destination.client, what, signal);
   // Where the pin is ignored, an equal ETag proves what was copied; where ETags cannot be compared, ask afterwards.
@@ -148,26 +158,22 @@ async function verify(
   return head.etag;
 }
 
-/** With a key of its own (SSE-KMS, SSE-C) an object's ETag is no MD5 sum. */
-function isEncryptedByKey(head: ObjectHead): boolean {
-  const { headers } = head;
-  const kind = headers['x-amz-server-side-encryption'];
-  return (
-    (kind !== undefined && kind !== 'AES256') || 'x-amz-server-side-encryption-customer-algorithm' in headers
-  );
-}
-
 /**
  * A condition failed: either the source changed, or something is at the destination. That may be our own copy, whose
  * reply was lost.
  */
-async function resolveConflict(context: TransferContext, row: PlanRow, signal: AbortSignal): Promise<string> {
+async function resolveConflict(
+  context: TransferContext,
+  row: PlanRow,
+  options: CopyOptions,
+  signal: AbortSignal,
+): Promise<string> {
   const head = await headDestination(context, row, signal);
   if (head !== undefined && isIdentical(row, head)) return head.etag;
   await headSource(context, row, signal);
   if (head !== undefined && head.size === row.size && !(isPlainEtag(row.etag) && isPlainEtag(head.etag))) {
     // Perhaps ours, but ETags of parts cannot tell. Writing the pinned source again makes it right in any case.
-    return verify(context, row, await send(context, row, false, signal), signal);
+    return verify(context, row, await send(context, row, { ...options, mayBeDone: true }, signal), signal);
   }
   throw new RowFailed(
     'DestinationExists',

@@ -1,3 +1,4 @@
+import type { ChecksumAlgorithm } from './checksums.ts';
 import { badResponse, type S3Client, type S3Request } from './client.ts';
 import { encodeComponent, encodeKey } from './encode.ts';
 import { errorFromResponse } from './errors.ts';
@@ -44,6 +45,8 @@ export async function copyObject(
     key: string;
     guard?: DestinationGuard;
     storageClass?: string | undefined;
+    /** A checksum that the store is to compute of the copy. */
+    checksum?: ChecksumAlgorithm | undefined;
     /** Replaces the source's metadata when given; needed to copy an object onto itself. */
     metadata?: Readonly<Record<string, string>>;
   },
@@ -53,6 +56,7 @@ export async function copyObject(
   if (what.metadata !== undefined) headers['x-amz-metadata-directive'] = 'REPLACE';
   if (what.guard?.createOnly === true) headers['if-none-match'] = '*';
   if (what.storageClass !== undefined) headers['x-amz-storage-class'] = what.storageClass;
+  if (what.checksum !== undefined) headers['x-amz-checksum-algorithm'] = what.checksum.toUpperCase();
   const { bucket, key } = what;
   const request: S3Request = {
     operation: 'CopyObject',
