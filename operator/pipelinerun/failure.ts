@@ -51,14 +51,12 @@ export function podFailure(pod: DeepReadonly<Pod>): Failure | undefined {
  * the first may come too late. An exit code of 137 says nothing: it may be anybody's SIGKILL.
  */
 function ranOutOfMemory(pod: DeepReadonly<Pod>): boolean {
-  const ends = [workContainer(pod), containerStatus(pod, CONTAINERS.agent)].map(
-    (status) => status?.state?.terminated,
-  );
-  if (ends[0]?.reason === 'OOMKilled') return true;
-  return ends.some(
-    (end) =>
-      end && end.exitCode !== EXIT.ok && parseTermination(end.message ?? undefined)?.reason === 'OOMKilled',
-  );
+  const work = workContainer(pod)?.state?.terminated;
+  // The kubelet uses the word for a command that lost a child and ended well, too.
+  if (!work || work.exitCode === EXIT.ok) return false;
+  const messages = [work.message, containerStatus(pod, CONTAINERS.agent)?.state?.terminated?.message];
+  const told = messages.some((message) => parseTermination(message ?? undefined)?.reason === 'OOMKilled');
+  return told || work.reason === 'OOMKilled';
 }
 
 /** Without a limit it was the node that had no memory left, and a larger request is what keeps others away. */

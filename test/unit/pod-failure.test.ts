@@ -50,6 +50,17 @@ describe('a command that failed for lack of memory is known', () => {
   });
 });
 
+test('a command that ended well after it lost a child did not fail, whatever the kubelet calls it', () => {
+  const [main] = ended(10, 20, 0).containerStatuses ?? [];
+  const [agent] = ended(10, 21, 14, 'agent').containerStatuses ?? [];
+  if (main?.state?.terminated) main.state.terminated.reason = 'OOMKilled';
+  const message = formatTermination({ reason: 'OutputFailed', message: 'the bucket does not exist' });
+  if (agent?.state?.terminated) agent.state.terminated.message = message;
+  const containerStatuses = [main, agent].filter((status) => status !== undefined);
+  const status: PodStatus = { phase: 'Failed', conditions: [], containerStatuses };
+  expect(podFailure(podOf(jobOf('work'), { status }))).toMatchObject({ reason: 'OutputFailed' });
+});
+
 describe('an exit code of 137 is no lack of memory', () => {
   test.each<[string, Pod]>([
     ['when nobody says so', failed({ reason: 'Error' }, ofCommand)],
