@@ -46,7 +46,7 @@ export function copyOutcome(
   }
   const sum = sumCopies(words);
   if (!sum) return { state: 'Succeeded', reason: 'Completed', message: '' };
-  const message = describeCopy(sum);
+  const message = (stage.copy?.dryRun && words[0]?.message) || describeCopy(sum);
   if (sum.failed === 0) return { state: 'Succeeded', reason: 'Completed', message };
   const allowed = stage.copy?.maxFailures ?? 0;
   if (sum.failed <= allowed) return { state: 'Succeeded', reason: 'CopiedWithFailures', message };

@@ -112,3 +112,39 @@ describe('a plan', () => {
     await expect(bed.plan()).rejects.toThrow(/goes on failing/);
   });
 });
+
+describe('a dry run', () => {
+  test('says what would be done and writes nothing to the destination', async () => {
+    for (let n = 0; n < 25; n += 1) await bed.put('raw', `in/${String(n).padStart(2, '0')}`, 'x'.repeat(n));
+    await bed.put('lake', 'out/n-24', 'x'.repeat(24));
+    bed.double.recording = true;
+    const rename = [{ match: '^(?<n>.*)$', replace: 'n-{n}' }];
+    await bed.plan({ dryRun: true, mode: 'Move', rename });
+    expect(new Set(bed.double.seen.map((line) => line.split(' ')[0]))).toEqual(new Set(['ListObjectsV2']));
+    const report = await bed.report();
+    expect(report).toMatchObject({
+      keyEquivalence: 'Exact',
+      assumed: true,
+      listed: 25,
+      rows: 25,
+      toCopy: 24,
+      skipped: 1,
+      renamed: 25,
+      bytes: (23 * 24) / 2,
+      requests: { list: 2, copy: 24, head: 25, delete: 25, put: 0 },
+      problems: { total: 0, first: [] },
+    });
+    expect(report.renames).toHaveLength(10);
+    expect(report.renames[0]).toEqual({ source: 'in/00', destination: 'out/n-00' });
+  });
+
+  test('that is refused names its problems in the report as well', async () => {
+    for (let n = 0; n < 15; n += 1) await bed.put('raw', `in/${n}`);
+    const { message } = await refusal({ ...onlyOne, dryRun: true });
+    const report = await bed.report();
+    expect(report.problems.total).toBe(14);
+    expect(report.problems.first).toHaveLength(10);
+    expect(message).toContain(report.problems.first[0]);
+    expect(report).toMatchObject({ listed: 15, rows: 15, toCopy: 15 });
+  });
+});

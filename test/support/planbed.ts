@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CopyStage } from '../../operator/api/copystage.ts';
 import type { PlanIndex, PlanRow } from '../../workers/contract/copyplan.ts';
+import { planReportKey } from '../../workers/contract/keys.ts';
+import { planReport, type PlanReport } from '../../workers/contract/planreport.ts';
 import { resolveJob } from '../../workers/copy/job.ts';
 import { enableLinearExpressions } from '../../workers/copy/linear.ts';
 import { LocalStore } from '../../workers/copy/localstore.ts';
-import { makePlan } from '../../workers/copy/plan.ts';
-import { readPlanIndex, readShard, writePlan } from '../../workers/copy/planstore.ts';
+import { planStage } from '../../workers/copy/planning.ts';
+import { readPlanIndex, readShard } from '../../workers/copy/planstore.ts';
 import { PlanProblems } from '../../workers/copy/problems.ts';
-import { Scratch } from '../../workers/copy/scratch.ts';
 import { S3Client } from '../../workers/s3/client.ts';
 import { fixedCredentials } from '../../workers/s3/credentials.ts';
 import { putObject } from '../../workers/s3/objects.ts';
@@ -31,6 +32,8 @@ export type PlanOptions = Omit<CopyStage, 'source' | 'destination'> & {
 export class PlanBed {
   readonly double: S3Double;
   readonly client: S3Client;
+  /** Where the last plan was stored. */
+  results: LocalStore | undefined;
   readonly #folder: string;
 
   private constructor(double: S3Double, folder: string) {
@@ -66,12 +69,19 @@ export class PlanBed {
     const destination = { store: 'lake', bucket: 'lake', prefix: 'out/', ...places.destination };
     const job = resolveJob({ ...copy, source, destination }, problems);
     const directory = await mkdtemp(join(this.#folder, 'run-'));
-    using scratch = new Scratch({ directory, limit, ...(memory !== undefined && { memory }) });
-    const sides = { source: this.client, destination: this.client };
-    const proved = await makePlan({ job, sides, problems, owner, scratch }, signal);
     const results = new LocalStore(join(directory, 'results'));
     const stage = 'arrange';
-    await writePlan(results, stage, new Set(), { proved, job, workers }, signal);
+    this.results = results;
+    const scratch = { directory, limit, ...(memory !== undefined && { memory }) };
+    const sides = { source: this.client, destination: this.client };
+    await planStage(
+      { job, sides, problems, owner, scratch, workers, results, worker: { stage } },
+      new Set(),
+      {
+        planning: signal,
+        storing: signal,
+      },
+    );
     const existing = await results.list(stage);
     const index = await readPlanIndex(results, stage, existing, signal);
     if (index === undefined) throw new Error('the plan was not stored');
@@ -79,6 +89,12 @@ export class PlanBed {
     for (const shard of index.shards)
       rows.push(...(await readShard(results, stage, existing, shard, signal)));
     return { index, rows };
+  }
+
+  /** The report beside the last plan. */
+  async report(): Promise<PlanReport> {
+    const body = await this.results?.get(planReportKey('arrange'), signal);
+    return planReport.parse(JSON.parse(body?.toString('utf8') ?? ''));
   }
 
   async stop(): Promise<void> {

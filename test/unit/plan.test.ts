@@ -235,6 +235,19 @@ describe('a copy whose workers have ended', () => {
     expect(stageOf(0, [word(0, 0), word(2, 0)])?.state).not.toBe('Succeeded');
   });
 
+  test('says in its own words what a dry run found out', () => {
+    const dry: PipelineRunSpec = {
+      stages: [
+        { name: 'work', copy: { source: { bucket: 'a' }, destination: { bucket: 'b' }, dryRun: true } },
+      ],
+    };
+    const message = 'dry run: 3 objects (9 bytes) would be copied';
+    const reports = new Map([['pod-0', word(0, 0, { message })]]);
+    const run = runOf(dry, statusOf({}));
+    const plan = planAt(60, observedOf(run, { jobs: [jobOf('work')], reports }));
+    expect(first(plan)).toMatchObject({ state: 'Succeeded', reason: 'Completed', message });
+  });
+
   test('holds the failures of all against maxFailures', () => {
     const words = [word(0, 2), word(1, 0), word(2, 2)];
     expect(stageOf(4, words)).toMatchObject({ state: 'Succeeded', reason: 'CopiedWithFailures' });

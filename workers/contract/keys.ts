@@ -41,6 +41,8 @@ export const chunkKey = (attempt: AttemptKey, seq: number): string =>
 
 export const planPrefix = (stage: string): string => `${stage}/plan/`;
 export const planIndexKey = (stage: string): string => `${stage}/plan/index.json`;
+/** What a dry run found out. */
+export const planReportKey = (stage: string): string => `${stage}/plan/report.json`;
 export const planShardKey = (stage: string, shard: number): string => `${stage}/plan/${shard}.zst`;
 export const ledgerPrefix = (stage: string): string => `${stage}/ledger/`;
 export const ledgerSegmentKey = (stage: string, shard: number, podUID: string, seq: number): string =>
@@ -50,7 +52,7 @@ export const ledgerDoneKey = (stage: string, shard: number): string => `${stage}
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const LABEL = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
 const ATTEMPT = new RegExp(`^(${LABEL})/(\\d{1,9})/(${UUID})\\.0/(.+)$`);
-const PLAN = new RegExp(`^(${LABEL})/plan/(?:\\d{1,9}\\.zst|index\\.json)$`);
+const PLAN = new RegExp(`^(${LABEL})/plan/(?:\\d{1,9}\\.zst|(?:index|report)\\.json)$`);
 const LEDGER = new RegExp(`^(${LABEL})/ledger/\\d{1,9}/(?:(${UUID})-\\d{6,9}\\.zst|done\\.json)$`);
 
 /** The attempt that a relative key belongs to, and the rest of the key; undefined for any other key. */

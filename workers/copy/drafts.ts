@@ -8,6 +8,9 @@ import type { CopyJob, Place } from './job.ts';
 import { nameKey, type PlanProblems } from './problems.ts';
 import type { PlanProof } from './proof.ts';
 
+/** As many as a report names. */
+const shownRenames = 10;
+
 /** Storage classes that must be restored before they can be read. */
 const archived = new Set(['GLACIER', 'DEEP_ARCHIVE']);
 
@@ -31,6 +34,8 @@ export class Drafter {
   renamed = 0;
   /** Bytes of all rows. */
   bytes = 0;
+  /** The first rows whose key changes. */
+  readonly renames: { readonly source: string; readonly destination: string }[] = [];
 
   constructor(job: CopyJob, made: { drafts: DraftFile; proof: PlanProof; problems: PlanProblems }) {
     this.#job = job;
@@ -59,7 +64,7 @@ export class Drafter {
       if (onUnmatched !== 'Copy') return;
       renamed = key;
     }
-    if (renamed !== key) this.renamed += 1;
+    if (renamed !== key) this.#countRename(object.key, destination.prefix + renamed);
     this.#addRow(object, destination.prefix + renamed);
   }
 
@@ -75,6 +80,11 @@ export class Drafter {
     this.#facts.size = size;
     this.#facts.lastModified = lastModified;
     return rename(rules, this.#facts)?.key;
+  }
+
+  #countRename(source: string, destination: string): void {
+    this.renamed += 1;
+    if (this.renames.length < shownRenames) this.renames.push({ source, destination });
   }
 
   #addRow({ key, etag, size, storageClass }: ListedObject, destination: string): void {

@@ -29,7 +29,7 @@ export function endOfStage(end: StageEnd, maxFailures: number): Ending {
     const message = `ended by SIGTERM after ${done} of ${result.planned} objects; the next worker goes on from the ledger`;
     return { exitCode: EXIT.terminated, message, result };
   }
-  if (result.failed === 0) return { exitCode: EXIT.ok, result };
+  if (result.failed === 0) return { exitCode: EXIT.ok, message: end.message, result };
   const list = end.failures.join('; ');
   const count = `${result.failed} of ${result.planned} objects failed`;
   const moved = result.moved > 0 ? ` (${result.moved} sources were moved)` : '';

@@ -30,14 +30,26 @@ export interface JoinInput {
   readonly problems: PlanProblems;
 }
 
-/** Decides what is done with rows whose destination exists. Returns those that need not be copied. */
-export async function joinExisting(input: JoinInput, signal: AbortSignal): Promise<RowSet> {
+/** What a join found out. */
+export interface Joined {
+  /** Rows that need not be copied. */
+  readonly skipped: RowSet;
+  /** Objects at the destination. */
+  readonly listed: number;
+}
+
+/** Decides what is done with rows whose destination exists. */
+export async function joinExisting(input: JoinInput, signal: AbortSignal): Promise<Joined> {
   const { job, drafts, proof, scratch } = input;
   const skipped = new RowSet();
   // Keys that exist are overwritten then; only a directory in the place of a file would still be in the way.
-  if (job.onExisting === 'Overwrite' && proof.space.equivalence !== 'Posix') return skipped;
+  if (job.onExisting === 'Overwrite' && proof.space.equivalence !== 'Posix') return { skipped, listed: 0 };
   const existing = new ExistingObjects(proof, scratch);
-  for await (const page of input.pages) for (const object of page) existing.add(object);
+  let listed = 0;
+  for await (const page of input.pages) {
+    listed += page.length;
+    for (const object of page) existing.add(object);
+  }
 
   const inTheWay = new FirstTen<Met>();
   const unsure = new Meetings(scratch);
@@ -61,7 +73,7 @@ export async function joinExisting(input: JoinInput, signal: AbortSignal): Promi
     describeMet(met, drafts.read(met.position), existing.read(met.existing), job),
   );
   input.problems.addAll(inTheWay.total, words);
-  return skipped;
+  return { skipped, listed };
 }
 
 /** The same bytes, as far as size and ETag can tell. */

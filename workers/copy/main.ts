@@ -178,7 +178,7 @@ async function handIn(
 }
 
 async function writeTermination(host: CopyHost, { exitCode, reason, message }: Ending): Promise<void> {
-  if (exitCode === EXIT.ok && message === undefined) return;
+  if (exitCode === EXIT.ok && reason === undefined) return;
   const text = formatTermination({ reason: reason ?? 'Error', message: message ?? '' });
   // Outside a pod there is no such file; the exit code and the log say the same.
   await writeFile(host.terminationLog ?? PATHS.terminationLog, text).catch(() => undefined);

@@ -29,6 +29,14 @@ export interface PlanInput {
   readonly scratch: Scratch;
 }
 
+/** The rows that a source and the rules make, before they are proved. */
+export interface DraftedPlan {
+  readonly drafts: DraftFile;
+  readonly drafter: Drafter;
+  readonly proof: PlanProof;
+  readonly problems: PlanProblems;
+}
+
 /** A whole plan that was proved, before it is written. */
 export interface ProvedPlan {
   readonly drafts: DraftFile;
@@ -40,53 +48,69 @@ export interface ProvedPlan {
   readonly renamed: number;
   readonly keyEquivalence: PlanIndex['keyEquivalence'];
   readonly guards: PlanIndex['guards'];
+  /** Objects that the listing of the destination had. */
+  readonly listedAtDestination: number;
 }
 
 /**
- * Lists the source, renames, and proves that every row can be carried out: no two rows for one key, no chain inside a
- * bucket, nothing existing overwritten against the user's word.
- * @throws PlanRefused with all problems (the first ten in words); Unavailable when a store does not answer.
+ * Reads the source and gives every object its new key. What is wrong with them is collected; `provePlan` refuses it.
+ * @throws PlanRefused for a job that cannot be done at all; Unavailable when a store does not answer.
  */
-export async function makePlan(input: PlanInput, signal: AbortSignal): Promise<ProvedPlan> {
+export async function draftPlan(input: PlanInput, signal: AbortSignal): Promise<DraftedPlan> {
   const { job, sides, scratch } = input;
   input.problems.refuse();
-  const inOneBucket =
-    job.source.store === job.destination.store && job.source.bucket === job.destination.bucket;
-
-  // Exact clashes are clashes on every store, so a plan that has them is refused before anything is written at all.
-  const stated = job.keyEquivalence === 'Auto' ? 'Exact' : job.keyEquivalence;
-  const drafts = new DraftFile(scratch);
-  let proof = new PlanProof(drafts, { equivalence: stated, oneSpace: inOneBucket }, scratch);
   const problems = new PlanProblems();
+  const drafts = new DraftFile(scratch);
+  // Exact clashes are clashes on every store, so a plan that has them is refused before anything is written at all.
+  const equivalence = job.keyEquivalence === 'Auto' ? 'Exact' : job.keyEquivalence;
+  const proof = new PlanProof(drafts, { equivalence, oneSpace: isInOneBucket(job) }, scratch);
   const drafter = new Drafter(job, { drafts, proof, problems });
   await atStore(job, sides, 'source', async () => {
     for await (const page of readSource({ job, sides, problems }, signal))
       for (const object of page) drafter.add(object);
   });
   drafter.finish();
+  return { drafts, drafter, proof, problems };
+}
+
+function isInOneBucket({ source, destination }: CopyJob): boolean {
+  return source.store === destination.store && source.bucket === destination.bucket;
+}
+
+/**
+ * Proves that every row can be carried out: no two rows for one key, no chain inside a bucket, nothing existing
+ * overwritten against the user's word.
+ * @throws PlanRefused with all problems (the first ten in words); Unavailable when a store does not answer.
+ */
+export async function provePlan(
+  input: PlanInput,
+  { drafts, drafter, proof, problems }: DraftedPlan,
+  signal: AbortSignal,
+): Promise<ProvedPlan> {
+  const { job, sides, scratch } = input;
   problems.refuse();
-  const { listed, unmatched, renamed } = drafter;
   if (drafts.rows === 0) return refuseOrAcceptEmpty(job, drafts, drafter);
   await findClashes(proof, drafts, problems);
   problems.refuse();
-
-  const { capabilities, oneSpace } = await probe(input, inOneBucket, signal);
-  const keyEquivalence = job.keyEquivalence === 'Auto' ? capabilities.aliases : job.keyEquivalence;
-  if (keyEquivalence !== stated || oneSpace !== inOneBucket) {
-    proof = new PlanProof(drafts, { equivalence: keyEquivalence, oneSpace }, scratch);
-    for (const { row, number, position } of drafts.all()) proof.add(number, position, row);
-    await findClashes(proof, drafts, problems);
+  const { capabilities, oneSpace } = await probe(input, isInOneBucket(job), signal);
+  const equivalence = job.keyEquivalence === 'Auto' ? capabilities.aliases : job.keyEquivalence;
+  let whole = proof;
+  if (equivalence !== proof.space.equivalence || oneSpace !== proof.space.oneSpace) {
+    whole = new PlanProof(drafts, { equivalence, oneSpace }, scratch);
+    for (const { row, number, position } of drafts.all()) whole.add(number, position, row);
+    await findClashes(whole, drafts, problems);
     problems.refuse();
   }
-  const skipped = await atStore(job, sides, 'destination', () => {
+  const { skipped, listed: listedAtDestination } = await atStore(job, sides, 'destination', () => {
     const pages = listPages(sides.destination, job.destination, signal);
     const haveSameBytes: JoinInput['haveSameBytes'] = (row, _, rowSignal) =>
       compareChecksums(job, sides, row, rowSignal);
-    return joinExisting({ job, drafts, proof, scratch, pages, haveSameBytes, problems }, signal);
+    return joinExisting({ job, drafts, proof: whole, scratch, pages, haveSameBytes, problems }, signal);
   });
   problems.refuse();
-  const { unchanged } = proof;
-  return { drafts, skipped, unchanged, listed, unmatched, renamed, keyEquivalence, guards: capabilities };
+  const { listed, unmatched, renamed } = drafter;
+  const known = { drafts, skipped, unchanged: whole.unchanged, listed, unmatched, renamed };
+  return { ...known, listedAtDestination, keyEquivalence: equivalence, guards: capabilities };
 }
 
 async function compareChecksums(
@@ -119,7 +143,8 @@ function refuseOrAcceptEmpty(
   }
   const guards = { sourcePinned: false, createOnly: false, deleteIfMatch: false };
   const [skipped, unchanged] = [new RowSet(), new RowSet()];
-  return { drafts, skipped, unchanged, listed, unmatched, renamed: 0, keyEquivalence: 'Exact', guards };
+  const known = { drafts, skipped, unchanged, listed, unmatched, renamed: 0, listedAtDestination: 0 };
+  return { ...known, keyEquivalence: 'Exact', guards };
 }
 
 interface Probed {

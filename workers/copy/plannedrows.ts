@@ -39,11 +39,13 @@ export class PlannedRows {
     }
   }
 
+  /** Visits what is done with every row, and the size of its object in bytes. */
+  each(visit: (action: RowAction, size: number) => void): void {
+    this.#proved.drafts.eachSize((row, size) => visit(this.#actionOf(row), size));
+  }
+
   #eachWeight(visit: (weight: number, bytes: number) => void): void {
-    this.#proved.drafts.eachSize((row, size) => {
-      const action = this.#actionOf(row);
-      visit(weighRow(action, size, this.#mode), action === 'Copy' ? size : 0);
-    });
+    this.each((action, size) => visit(weighRow(action, size, this.#mode), action === 'Copy' ? size : 0));
   }
 
   #actionOf(row: number): RowAction {

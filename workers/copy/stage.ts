@@ -8,12 +8,13 @@ import type { CopyLog } from './log.ts';
 import { deleteSources } from './move.ts';
 import { S3Error } from '../s3/errors.ts';
 import { sweepProbes } from '../s3/probe.ts';
-import { makePlan } from './plan.ts';
+import { planStage } from './planning.ts';
+import { describeDryRun } from './planreport.ts';
 import type { Sides } from './sides.ts';
-import { readPlanIndex, readShard, writePlan } from './planstore.ts';
+import { readPlanIndex, readShard } from './planstore.ts';
 import { Unavailable, type PlanProblems } from './problems.ts';
 import type { ResultsStore } from './results.ts';
-import { Scratch, type ScratchPlace } from './scratch.ts';
+import type { ScratchPlace } from './scratch.ts';
 import { copyShard } from './shard.ts';
 import { Tally } from './tally.ts';
 import type { TransferContext } from './transfer.ts';
@@ -57,6 +58,8 @@ export interface StageEnd {
   readonly result: CopyResult;
   /** The first ten failures in words. */
   readonly failures: readonly string[];
+  /** What a dry run found out. */
+  readonly message?: string;
 }
 
 /** Plans (or takes over the plan of an earlier pod), copies, records, and in mode Move deletes. */
@@ -70,16 +73,7 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
     if (worker.index !== 0) throw new Unavailable('worker 0 makes the plan, and it is not there yet');
     // A plan that is not written yet is worth nothing: no reason to finish it when the pod is told to end.
     const planning = AbortSignal.any([signals.stop, signals.abort]);
-    const { sides, problems, owner } = work;
-    using scratch = new Scratch(work.scratch);
-    const proved = await makePlan({ job, sides, problems, owner, scratch }, planning);
-    const written = await writePlan(
-      results,
-      worker.stage,
-      existing,
-      { proved, job, workers: work.workers },
-      signals.last,
-    );
+    const written = await planStage(work, existing, { planning, storing: signals.last });
     index = written.index;
     resumed = !written.ours;
     existing = await results.list(worker.stage, signals.last);
@@ -91,8 +85,9 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
   const shards = index.shards.filter((shard) => shard.index === worker.index);
   const tally = new Tally(job, job.dryRun ? rows : shards.reduce((sum, shard) => sum + shard.rows, 0));
   work.onTally(tally, index, resumed);
+  if (job.dryRun)
+    return { finished: true, result: tally.result, failures: [], message: describeDryRun(index) };
   await sweep(work, signals.abort);
-  if (job.dryRun) return { finished: true, result: tally.result, failures: [] };
   const context = contextOf(work, index);
   let finished = true;
   for (const shard of shards) {

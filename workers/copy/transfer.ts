@@ -18,7 +18,7 @@ export interface TransferContext {
 }
 
 /** Streamed objects up to this size go in one piece, held in memory. Bytes. */
-const streamWhole = 16 * 1024 ** 2;
+export const STREAM_WHOLE = 16 * 1024 ** 2;
 
 export interface CopyOptions {
   /** An earlier try may have made this copy already. */
@@ -97,7 +97,7 @@ async function send(
   const { job, ends, guards, transfer } = context;
   const { bucket } = ends.destination;
   const createOnly = fresh && job.onExisting !== 'Overwrite' && guards.createOnly;
-  const limit = transfer === 'Stream' ? streamWhole : job.multipartThreshold;
+  const limit = transfer === 'Stream' ? STREAM_WHOLE : job.multipartThreshold;
   if (row.size > limit) {
     const head = await headSource(context, row, signal);
     const how = { head, transfer, threshold: job.multipartThreshold, checksum };
