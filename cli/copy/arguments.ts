@@ -115,7 +115,7 @@ function parse(args: readonly string[]): {
 }
 
 /** One of the API's words, written its way or in lower case with dashes. */
-function choose<T extends string>(
+export function choose<T extends string>(
   option: string,
   text: string | undefined,
   words: readonly [T, ...T[]],
@@ -133,7 +133,8 @@ export function toFlagWord(word: string): string {
   return word.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase();
 }
 
-function readCount(
+/** A whole number in bounds. @throws CliError */
+export function readCount(
   option: string,
   text: string | undefined,
   least: number,

@@ -1,5 +1,7 @@
 /** `ebbflow copy`: the process around it. */
+import { nameKey } from '../../workers/copy/problems.ts';
 import { CliError } from '../errors.ts';
+import { formatCount } from '../format.ts';
 import { parseCopyCommand } from './arguments.ts';
 import { COPY_USAGE } from './options.ts';
 import { type CopyReport, printReport } from './report.ts';
@@ -9,29 +11,58 @@ import { Screen } from './screen.ts';
 export async function main(args: readonly string[]): Promise<number> {
   const interrupt = listenForInterrupts();
   try {
-    const command = parseCopyCommand(args);
-    if (command.name === 'help') {
-      process.stdout.write(COPY_USAGE);
-      return 0;
-    }
-    const { runCopy } = await import('./run.ts');
-    const screen = new Screen(process.stderr, command.quiet);
-    interrupt.onFirst = () =>
-      screen.say('Stopping: what is under way is finished and recorded. Ctrl-C again stops at once.');
-    const report = await runCopy(command, { env: process.env, screen, stop: interrupt.signal });
-    const exitCode = report.result === 'Interrupted' ? interrupt.exitCode() : report.exitCode;
-    if (command.json) process.stdout.write(`${JSON.stringify({ ...report, exitCode }, undefined, 2)}\n`);
-    else process.stdout.write(printReport(report));
-    sayMessage(report, screen);
-    return exitCode;
+    return args[0] === 'verify' ? await verify(args.slice(1), interrupt) : await copy(args, interrupt);
   } catch (error) {
-    return sayError(error);
+    return interrupt.signal.aborted ? interrupt.exitCode() : sayError(error);
   } finally {
     interrupt.close();
   }
 }
 
-function sayMessage({ message, details = [] }: CopyReport, screen: Screen): void {
+async function copy(args: readonly string[], interrupt: Interrupt): Promise<number> {
+  const command = parseCopyCommand(args);
+  if (command.name === 'help') {
+    process.stdout.write(COPY_USAGE);
+    return 0;
+  }
+  const { runCopy } = await import('./run.ts');
+  const screen = new Screen(process.stderr, command.quiet);
+  interrupt.onFirst = () =>
+    screen.say('Stopping: what is under way is finished and recorded. Ctrl-C again stops at once.');
+  const report = await runCopy(command, { env: process.env, screen, stop: interrupt.signal });
+  const exitCode = report.result === 'Interrupted' ? interrupt.exitCode() : report.exitCode;
+  if (command.json) process.stdout.write(`${JSON.stringify({ ...report, exitCode }, undefined, 2)}\n`);
+  else process.stdout.write(printReport(report));
+  sayMessage(report, screen);
+  return exitCode;
+}
+
+async function verify(args: readonly string[], interrupt: Interrupt): Promise<number> {
+  const { parseAuditCommand } = await import('./auditarguments.ts');
+  const command = parseAuditCommand(args);
+  if (command.name === 'help') {
+    const { AUDIT_USAGE } = await import('./auditoptions.ts');
+    process.stdout.write(AUDIT_USAGE);
+    return 0;
+  }
+  const { runAudit } = await import('./auditrun.ts');
+  const { printAudit } = await import('./auditreport.ts');
+  const screen = new Screen(process.stderr, command.quiet);
+  const report = await runAudit(command, { env: process.env, screen, stop: interrupt.signal });
+  const exitCode = report.result === 'Interrupted' ? interrupt.exitCode() : report.exitCode;
+  if (command.json) process.stdout.write(`${JSON.stringify({ ...report, exitCode }, undefined, 2)}\n`);
+  else process.stdout.write(printAudit(report));
+  const differences = report.differences.map(({ key, why }) => `${nameKey(key)}: ${why}`);
+  const left = report.counts.different - differences.length;
+  const more = left > 0 ? [`and ${formatCount(left)} more`] : [];
+  sayMessage({ message: report.message, details: [...differences, ...more] }, screen);
+  return exitCode;
+}
+
+function sayMessage(
+  { message, details = [] }: Pick<CopyReport, 'message' | 'details'>,
+  screen: Screen,
+): void {
   if (message === undefined) return;
   screen.say(`ebbflow: ${message}${details.length > 0 ? ':' : ''}`);
   for (const detail of details) screen.say(`  ${detail}`);
@@ -42,6 +73,8 @@ function sayError(error: unknown): number {
   if (error instanceof CliError && error.next !== undefined) process.stderr.write(`try: ${error.next}\n`);
   return error instanceof CliError && error.code === 'Usage' ? 2 : 1;
 }
+
+type Interrupt = ReturnType<typeof listenForInterrupts>;
 
 /** The first signal asks for an orderly end, the second ends the process. */
 function listenForInterrupts() {

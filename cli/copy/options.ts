@@ -42,6 +42,7 @@ export const COPY_USAGE = `ebbflow copy: copy and rename objects in S3 stores, f
 
   ebbflow copy s3://BUCKET/PREFIX s3://BUCKET/PREFIX [options]
   ebbflow copy plan s3://BUCKET/PREFIX s3://BUCKET/PREFIX [options]      the same as --dry-run
+  ebbflow copy verify STATE_DIR|UID [options]    check a finished copy; see ebbflow copy verify --help
 
 Prefixes are plain strings: no slash is added. Before the first object is written, the whole plan is proved free of
 collisions. Plan and ledger are kept in a directory of this machine; after a crash or Ctrl-C the same command goes on.

@@ -1,6 +1,5 @@
 /** Which stores a copy uses, as far as the command line says so. Pure. */
 import { CliError } from '../errors.ts';
-import type { CopyOptions } from './options.ts';
 
 /** One side's options; what is left out comes from the environment. */
 export interface SideFlags {
@@ -10,6 +9,11 @@ export interface SideFlags {
   readonly profile: string | undefined;
 }
 
+type Prefix = '' | 'source-' | 'destination-';
+type Field = 'endpoint' | 'region' | 'addressing' | 'profile';
+/** The options of any command that speaks to stores. */
+export type StoreOptions = { readonly [K in `${Prefix}${Field}`]?: string | undefined };
+
 export interface StoreFlags {
   readonly source: SideFlags;
   readonly destination: SideFlags;
@@ -18,11 +22,11 @@ export interface StoreFlags {
 const ENDPOINT = /^https?:\/\/([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\/?$/;
 
 /** @throws CliError for an option that cannot be meant. */
-export function readStores(values: CopyOptions): StoreFlags {
+export function readStores(values: StoreOptions): StoreFlags {
   return { source: readSide(values, 'source'), destination: readSide(values, 'destination') };
 }
 
-function readSide(values: CopyOptions, side: 'source' | 'destination'): SideFlags {
+function readSide(values: StoreOptions, side: 'source' | 'destination'): SideFlags {
   const endpoint = values[`${side}-endpoint`] ?? values.endpoint;
   if (endpoint !== undefined && !ENDPOINT.test(endpoint)) {
     throw new CliError(

@@ -11,32 +11,25 @@ const drawEvery = 200;
 /** Between lines where there is no terminal. */
 const lineEvery = 10_000;
 
-/** What is being done, as far as it is known. */
-export interface Watched {
-  /** Undefined while it is still being planned. */
-  readonly copying: { readonly tally: Tally; readonly totalBytes: number } | undefined;
-  /** Keys that were listed so far. */
-  readonly listed: number | undefined;
-  readonly throttled: number | undefined;
-}
-
-/** Looks at `now` until `stop`. */
-export function watchCopy(screen: Screen, now: () => Watched): { readonly stop: () => void } {
-  const meter = new PaceMeter();
+/**
+ * Shows what `look` says, until `stop`: drawn over and over on a terminal, else as a line now and then. `look` gets a
+ * clock in milliseconds, and the room there is on a terminal.
+ */
+export function watch(
+  screen: Screen,
+  look: (time: number, columns: number | undefined) => string,
+): { readonly stop: () => void } {
   const start = performance.now();
   let lastLine = start;
   const timer = setInterval(() => {
     const time = performance.now();
-    const progress = look(meter, time, now());
+    const text = look(time, screen.terminal ? screen.columns : undefined);
     if (time - start < firstAfter) return;
-    const planning = `Planning  ${formatDuration((time - start) / 1000)}`;
     if (screen.terminal) {
-      screen.draw(
-        typeof progress === 'string' ? `${planning}${progress}` : formatBar(progress, screen.columns),
-      );
+      screen.draw(text);
     } else if (time - lastLine >= lineEvery) {
       lastLine = time;
-      screen.tell(typeof progress === 'string' ? `${planning}${progress}` : formatProgressLine(progress));
+      screen.tell(text);
     }
   }, drawEvery);
   return {
@@ -47,15 +40,41 @@ export function watchCopy(screen: Screen, now: () => Watched): { readonly stop: 
   };
 }
 
-function look(meter: PaceMeter, time: number, { copying, listed, throttled }: Watched): Progress | string {
-  if (copying === undefined) return listed === undefined ? '' : `  ${formatCount(listed)} keys listed`;
-  const { tally, totalBytes } = copying;
+/** What is being done, as far as it is known. */
+export interface Watched {
+  /** Undefined while it is still being planned. */
+  readonly copying: { readonly tally: Tally; readonly totalBytes: number } | undefined;
+  /** Keys that were listed so far. */
+  readonly listed: number | undefined;
+  readonly throttled: number | undefined;
+}
+
+/** Shows the planning and then the copying that `now` tells of. */
+export function watchCopy(screen: Screen, now: () => Watched): { readonly stop: () => void } {
+  const meter = new PaceMeter();
+  const start = performance.now();
+  return watch(screen, (time, columns) => {
+    const { copying, listed, throttled } = now();
+    if (copying === undefined) {
+      const keys = listed === undefined ? '' : `  ${formatCount(listed)} keys listed`;
+      return `Planning  ${formatDuration((time - start) / 1000)}${keys}`;
+    }
+    const progress = progressOf(meter, time, copying, throttled);
+    return columns === undefined ? formatProgressLine(progress) : formatBar(progress, columns);
+  });
+}
+
+function progressOf(
+  meter: PaceMeter,
+  time: number,
+  { tally, totalBytes }: NonNullable<Watched['copying']>,
+  throttled: number | undefined,
+): Progress {
   const { planned, bytes, failed } = tally.result;
   // What an earlier call did says nothing about the pace of this one.
   const own = { objects: tally.ownObjects, bytes: tally.ownBytes };
   const left = { objects: planned - tally.done, bytes: totalBytes - bytes };
   const total = { objects: own.objects + left.objects, bytes: own.bytes + left.bytes };
   const pace = meter.measure({ time, ...own }, total);
-  const objects = { objects: tally.done, totalObjects: planned };
-  return { ...objects, bytes, totalBytes, failed, throttled, pace };
+  return { objects: tally.done, totalObjects: planned, bytes, totalBytes, failed, throttled, pace };
 }

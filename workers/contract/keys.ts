@@ -63,6 +63,11 @@ export function parseAttemptKey(relative: string): (AttemptKey & { rest: string 
   return { stage, index: Number(index), podUID, rest };
 }
 
+/** Whether a relative key is one of a copy stage's plan or ledger. */
+export function isCopyKey(stage: string, relative: string): boolean {
+  return (PLAN.exec(relative) ?? LEDGER.exec(relative))?.[1] === stage;
+}
+
 /** Who asks for a grant: established from the token, never from the request. */
 export interface Caller extends AttemptKey {
   /** Kind of the caller's stage; only a copy stage has a plan and a ledger. */

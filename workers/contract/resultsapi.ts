@@ -6,6 +6,10 @@ export const RESULTS_ROUTES = {
   runs: '/v1/runs',
   run: (uid: string): string => `/v1/runs/${uid}`,
   logs: (uid: string): string => `/v1/runs/${uid}/logs`,
+  /** Keys of the plan and ledger of a copy stage, one {@link ledgerObject} per line. */
+  ledger: (uid: string, stage: string): string => `/v1/runs/${uid}/copies/${stage}`,
+  /** One of those objects, its bytes as they are stored; `key` is in the query. */
+  ledgerObject: (uid: string, stage: string): string => `/v1/runs/${uid}/copies/${stage}/object`,
 } as const;
 
 /** One finished run in a listing. */
@@ -63,6 +67,9 @@ export const runReply = z.union([
   z.object({ record: runRecord, location: z.string() }),
   z.object({ live: liveRun }),
 ]);
+
+/** One object of a copy stage's plan or ledger; keys are relative to the run (workers/contract/keys.ts). */
+export const ledgerObject = z.object({ key: z.string(), size: z.int() });
 
 /** One line of `application/x-ndjson`: a line of a log, a gap in one, or an error that ends the answer. */
 export const logLine = z.object({

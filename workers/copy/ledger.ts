@@ -9,7 +9,7 @@ import {
   type ShardDone,
 } from '../contract/ledger.ts';
 import { packLines, unpackLines } from './frames.ts';
-import { sha256, type ResultsStore } from './results.ts';
+import { sha256, type ReadableResults, type ResultsStore } from './results.ts';
 
 type Segment = ShardDone['segments'][number];
 
@@ -21,7 +21,7 @@ export interface RecordedRows {
 
 /** Reads all segments of a shard, whichever pod wrote them. */
 export async function readLedger(
-  results: ResultsStore,
+  results: ReadableResults,
   stage: string,
   shard: number,
   existing: ReadonlySet<string>,

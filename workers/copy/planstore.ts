@@ -5,7 +5,7 @@ import { packBlocks, unpackLines } from './frames.ts';
 import type { CopyJob } from './job.ts';
 import type { ProvedPlan } from './plan.ts';
 import { PlannedRows } from './plannedrows.ts';
-import { sha256, type ResultsStore } from './results.ts';
+import { sha256, type ReadableResults, type ResultsStore } from './results.ts';
 
 /** A stored plan contradicts itself: a fault of ours or of the store. */
 export class PlanCorrupt extends Error {
@@ -22,7 +22,7 @@ export interface StoredPlan {
 
 /** The plan that an earlier pod of this stage finished writing, if there is one. */
 export async function readPlanIndex(
-  results: ResultsStore,
+  results: ReadableResults,
   stage: string,
   existing: ReadonlySet<string>,
   signal: AbortSignal,
@@ -66,7 +66,7 @@ export async function writePlan(
 
 /** Reads the rows of one shard and checks them against the index. */
 export async function readShard(
-  results: ResultsStore,
+  results: ReadableResults,
   stage: string,
   existing: ReadonlySet<string>,
   shard: PlanIndex['shards'][number],

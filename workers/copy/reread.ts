@@ -20,12 +20,16 @@ export interface PinnedObject {
 const mostFruitless = 5;
 
 /**
- * The SHA-256 (base64) of an object's bytes, read as a stream: no more than a few chunks are ever held. A connection
+ * The digest (base64) of an object's bytes, read as a stream: no more than a few chunks are ever held. A connection
  * that breaks is taken up again where it broke.
  * @throws RowFailed `ObjectChanged` when it is no longer what it is said to be; S3Error when the store goes on failing.
  */
-export async function hashObject(object: PinnedObject, signal: AbortSignal): Promise<string> {
-  const hash = createHash('sha256');
+export async function hashObject(
+  object: PinnedObject,
+  signal: AbortSignal,
+  algorithm: 'sha256' | 'md5' = 'sha256',
+): Promise<string> {
+  const hash = createHash(algorithm);
   let done = 0;
   let fruitless = 0;
   while (done < object.size) {

@@ -3,13 +3,19 @@ import { createHash } from 'node:crypto';
 /** Whether an object is now there by our hand, or was there before. */
 export type PutOutcome = 'Stored' | 'Exists';
 
+/** What is needed to look at a plan and a ledger. */
+export interface ReadableResults {
+  /** The keys of a stage's plan and ledger that exist. */
+  list(stage: string, signal: AbortSignal): Promise<ReadonlySet<string>>;
+  /** Reads an object that exists, whole. */
+  get(key: string, signal: AbortSignal): Promise<Buffer>;
+}
+
 /**
  * Where a copy keeps its plan and its ledger: objects that are written once and never change. Keys are relative to
  * the run (workers/contract/keys.ts). All methods throw what the store's own failure is, or the signal's reason.
  */
-export interface ResultsStore {
-  /** The keys of a stage's plan and ledger that exist. */
-  list(stage: string, signal: AbortSignal): Promise<ReadonlySet<string>>;
+export interface ResultsStore extends ReadableResults {
   /** Says which keys will be written soon, so that this can go on while whoever allows it is away for a moment. */
   prepare(keys: readonly string[], signal: AbortSignal): Promise<void>;
   /**
@@ -17,8 +23,6 @@ export interface ResultsStore {
    * whose acknowledgement was lost.
    */
   put(key: string, body: Uint8Array, signal: AbortSignal): Promise<PutOutcome>;
-  /** Reads an object that exists, whole. */
-  get(key: string, signal: AbortSignal): Promise<Buffer>;
 }
 
 /** Lower-case hex SHA-256. */

@@ -4,6 +4,7 @@ const RESULTS_REFUSALS = {
   ForeignHost: { status: 403, message: 'This server is for loopback addresses only.' },
   NotFound: { status: 404, message: 'There is no such run.' },
   NoRoute: { status: 404, message: 'There is no such route.' },
+  NoLedger: { status: 404, message: 'This stage has no such plan or ledger.' },
   NoLogs: { status: 404, message: 'No log fits.' },
   TooManyLogs: { status: 400, message: 'Too many logs to merge; choose a stage, a worker or a container.' },
   Starting: { status: 503, message: 'The index is not open yet; try again.' },

@@ -11,6 +11,7 @@ import type { Logger } from '../../kube/logger.ts';
 import { ResultsError } from '../errors.ts';
 import type { ResultsService } from '../results.ts';
 import { ResultsApiError } from './errors.ts';
+import { listLedger, readLedgerObject } from './ledgers.ts';
 import { entryOfItem, type LogItem, streamLogs } from './logs.ts';
 import { findRun, listRuns, type RunSource, showRun } from './runs.ts';
 
@@ -41,6 +42,8 @@ const logsQuery = z.object({
   format: z.enum(['ndjson', 'text']).default('ndjson'),
 });
 const params = z.object({ uid: z.uuid() });
+const stageParams = z.object({ uid: z.uuid(), stage: label });
+const objectQuery = z.object({ key: z.string().max(512) });
 
 /** Log bytes are hostile: nothing may take them for anything but text. */
 const SAFE_HEADERS = {
@@ -80,6 +83,25 @@ export function createResultsApi(deps: ResultsApiDeps): FastifyInstance {
       reply.type(text ? 'text/plain; charset=utf-8' : 'application/x-ndjson');
       return reply.send(Readable.from(text ? bytesOf(first, items) : linesOf(first, items, deps.logger)));
     },
+    [RESULTS_ROUTES.ledger(':uid', ':stage')]: async (request, reply) => {
+      const { uid, stage } = read(stageParams, request.params);
+      const run = findRun(deps, uid);
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort(new Error('the reader has left')));
+      const lines = listLedger(deps.results.library, run, stage, gone.signal);
+      // The first line decides whether there is an answer at all.
+      const first = await lines.next();
+      if (first.done === true) throw new ResultsApiError('NoLedger');
+      return reply.type('application/x-ndjson').send(Readable.from(withFirst(first.value, lines)));
+    },
+    [RESULTS_ROUTES.ledgerObject(':uid', ':stage')]: async (request, reply) => {
+      const { uid, stage } = read(stageParams, request.params);
+      const { key } = read(objectQuery, request.query);
+      const run = findRun(deps, uid);
+      const signal = AbortSignal.timeout(DEADLINE_MS);
+      const bytes = await readLedgerObject(deps.results.library, run, { stage, key }, signal);
+      return reply.type('application/octet-stream').send(bytes);
+    },
   };
   for (const [url, handler] of Object.entries(routes)) server.route({ method: 'GET', url, handler });
 
@@ -96,6 +118,14 @@ export function createResultsApi(deps: ResultsApiDeps): FastifyInstance {
       .send({ code: refusal.code, message: refusal.message });
   });
   return server;
+}
+
+async function* withFirst(
+  first: string,
+  rest: AsyncGenerator<string, void, undefined>,
+): AsyncGenerator<string> {
+  yield first;
+  yield* rest;
 }
 
 async function* all(

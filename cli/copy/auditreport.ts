@@ -1,0 +1,53 @@
+/** What `ebbflow copy verify` says at its end. Pure. */
+import { formatCount, formatDuration } from '../format.ts';
+
+/** Printed by `--json`. */
+export interface AuditReport {
+  readonly version: 1;
+  readonly result: 'Same' | 'Different' | 'Interrupted' | 'Unavailable' | 'Refused' | 'Error';
+  readonly exitCode: number;
+  readonly message?: string | undefined;
+  readonly destination: string;
+  readonly level: string;
+  readonly seconds: number;
+  readonly counts: AuditCounts;
+  /** The first hundred. */
+  readonly differences: readonly Difference[];
+}
+
+export interface AuditCounts {
+  /** Rows of the plan. */
+  planned: number;
+  /** Those that the ledger says are at the destination and that were looked at. */
+  checked: number;
+  same: number;
+  /** Right in size and ETag, but there is nothing any more to tell their bytes by. */
+  unproved: number;
+  different: number;
+  /** Rows that were never copied: failed, or not yet in the ledger. */
+  failed: number;
+  unrecorded: number;
+}
+
+export interface Difference {
+  readonly key: string;
+  readonly why: string;
+}
+
+/** How many differences are kept in words; all are counted. */
+export const KEPT_DIFFERENCES = 100;
+
+/** The last words on standard output. */
+export function printAudit({ counts, level, seconds, result }: AuditReport): string {
+  const { planned, checked, same, unproved, different, failed, unrecorded } = counts;
+  const took = seconds < 10 ? `${seconds.toFixed(1)}s` : formatDuration(seconds);
+  const part = result === 'Same' || result === 'Different' ? 'Checked' : 'Checked so far';
+  const facts = [`${formatCount(same)} as they were copied`];
+  if (different > 0) facts.push(`${formatCount(different)} not`);
+  if (unproved > 0)
+    facts.push(`${formatCount(unproved)} right in size and ETag, but nothing tells their bytes`);
+  if (failed > 0) facts.push(`${formatCount(failed)} failed in the copy and were left out`);
+  if (unrecorded > 0) facts.push(`${formatCount(unrecorded)} not copied yet`);
+  const how = `level ${level}, ${took}`;
+  return `${part} ${formatCount(checked)} of ${formatCount(planned)} objects (${how}): ${facts.join(', ')}.\n`;
+}
