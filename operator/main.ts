@@ -84,6 +84,7 @@ export async function runOperator(
     nodeLostSeconds: config.nodeLostSeconds,
     concurrency: config.concurrency,
   });
+  metrics.countCopies(() => controller.runningCopies());
   metrics.countRuns(function* () {
     for (const run of controller.caches.runs.list()) {
       const pipeline = run.spec.pipeline ?? UNNAMED_PIPELINE;

@@ -1,6 +1,6 @@
 /** One line that says how far a piece of work is. Pure. */
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
-import type { Pace } from './pace.ts';
+import type { Pace } from '../../workers/copy/pace.ts';
 
 export interface Progress {
   readonly objects: number;

@@ -2,7 +2,7 @@
 import type { Tally } from '../../workers/copy/tally.ts';
 import { formatCount, formatDuration } from '../format.ts';
 import { formatBar, formatProgressLine, type Progress } from './bar.ts';
-import { PaceMeter } from './pace.ts';
+import { PaceMeter } from '../../workers/copy/pace.ts';
 import type { Screen } from './screen.ts';
 
 /** Work that is over sooner needs no bar. Milliseconds. */

@@ -74,6 +74,16 @@ export const stageStatus = z.object({
       done: z.number().min(0).describe('Units that are done.'),
       total: z.number().min(0).describe('Units in all; 0 while it is not known.'),
       unit: z.string().max(32).describe('What is counted, such as objects.'),
+      bytes: z.number().min(0).optional().describe('Bytes of what is done.'),
+      totalBytes: z.number().min(0).optional().describe('Bytes in all.'),
+      perSecond: z.number().min(0).optional().describe('Units per second, lately.'),
+      secondsLeft: count.optional().describe('Seconds that are left if it goes on like that.'),
+      throttledPercent: z
+        .int32()
+        .min(0)
+        .max(100)
+        .optional()
+        .describe('Share of the requests to the stores that were refused for being too many, lately.'),
     })
     .optional()
     .describe('How far the stage is.'),

@@ -1,4 +1,6 @@
 /** Wires the reconcile of runs to the caches: what happens to a Job, a pod or a node brings back the run it belongs to. */
+import { UNNAMED_PIPELINE } from '../api/names.ts';
+import { isTerminal } from '../api/status.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConditionTrue } from '../kube/conditions.ts';
@@ -16,6 +18,7 @@ import type { LedgerNode, NodesRecord } from '../nodes/record.ts';
 import { PendingWatcher } from '../nodes/watch.ts';
 import type { Results } from '../results/types.ts';
 import type { PodSettings } from '../stages/settings.ts';
+import type { CopyState } from '../telemetry/registry.ts';
 import type { NodeLabels, RunMetrics } from '../telemetry/runsink.ts';
 import { attemptRef } from './attempts.ts';
 import { RunCaches, runUIDOf } from './caches.ts';
@@ -116,6 +119,20 @@ export class RunController {
     this.#pending.stop();
     this.#gate.close();
     this.ledger.stop();
+  }
+
+  /** How far the copies that go on are, for the metrics. */
+  *runningCopies(): Generator<CopyState, void, undefined> {
+    for (const { metadata, spec, status } of this.caches.runs.list()) {
+      const progress = this.facts.progress(metadata.uid);
+      for (const { name, state } of status?.stages ?? []) {
+        const { done = 0, total = 0, perSecond = 0 } = progress.get(name) ?? {};
+        const isCopy = spec.stages.some((stage) => stage.name === name && stage.copy !== undefined);
+        if (!isCopy || isTerminal(state) || total === 0) continue;
+        const pipeline = spec.pipeline ?? UNNAMED_PIPELINE;
+        yield { namespace: metadata.namespace, pipeline, perSecond, left: Math.max(0, total - done) };
+      }
+    }
   }
 
   #follow(): void {

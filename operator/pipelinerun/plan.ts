@@ -8,6 +8,7 @@ import { isTerminal, type PipelineRunStatus, type StageState, type StageStatus }
 import { formatTime } from '../kube/conditions.ts';
 import { planEnd } from './end.ts';
 import { inOrder, readiness } from './graph.ts';
+import { clipProgress } from './progress.ts';
 import { planStage } from './stageplan.ts';
 import { initialStatus, restoredStatus, summarize, withConditions } from './status.ts';
 import { clip, clipStage } from './text.ts';
@@ -69,14 +70,23 @@ function planStages(observed: Observed, status: PipelineRunStatus, now: Date): S
   }
   return spec.stages.flatMap(({ name }) => {
     const plan = plans.get(name);
-    return plan ? withClippedMessage(plan, spec.stages.length) : [];
+    return plan ? clipped(plan, spec.stages.length) : [];
   });
 }
 
-function withClippedMessage(plan: StagePlan, stages: number): StagePlan {
-  const { message } = plan.status;
-  if (message === undefined) return plan;
-  return { ...plan, status: { ...plan.status, message: clipStage(message, stages) } };
+/** So many stages may say all about their progress. */
+const FEW_STAGES = 20;
+
+function clipped(plan: StagePlan, stages: number): StagePlan {
+  const { message, progress } = plan.status;
+  return {
+    ...plan,
+    status: {
+      ...plan.status,
+      ...(message === undefined ? {} : { message: clipStage(message, stages) }),
+      ...(progress && stages > FEW_STAGES ? { progress: clipProgress(progress) } : {}),
+    },
+  };
 }
 
 function requeue(stages: readonly StagePlan[], now: Date): { requeueAfterMs?: number } {

@@ -5,6 +5,7 @@ import { formatTime } from '../kube/conditions.ts';
 import { stopAll } from './actions.ts';
 import type { Children } from './children.ts';
 import { isConditionTrue } from './podconditions.ts';
+import { type Progress, withoutPace } from './progress.ts';
 import { clip } from './text.ts';
 import type { StageInput, StagePlan } from './types.ts';
 import { activeSeconds, workersStatus } from './usage.ts';
@@ -27,7 +28,7 @@ export function endStage(
     reason,
     message: clip(message),
     ...(children.job ? { workers: workersStatus(input, children) } : {}),
-    ...(progress ? { progress: good ? { ...progress, done: progress.total } : progress } : {}),
+    ...(progress ? { progress: endedProgress(progress, good) } : {}),
     ...(prior.startTime === undefined ? {} : { activeSeconds: activeSeconds(input, children) }),
     completionTime: formatTime(now),
   };
@@ -37,6 +38,13 @@ export function endStage(
     actions: good ? [] : stopAll(children),
     events: bad ? [{ type: 'Warning', reason, action: 'FailStage', note: clip(note, 1000) }] : [],
   };
+}
+
+function endedProgress(progress: Progress, good: boolean): Progress {
+  const rest = withoutPace(progress);
+  if (!good) return rest;
+  const { total, totalBytes } = rest;
+  return { ...rest, done: total, ...(totalBytes === undefined ? {} : { bytes: totalBytes }) };
 }
 
 /** A final state never changes. What still runs is ended, unless it is only finishing after its success. */

@@ -11,6 +11,7 @@ import {
 import type { PipelineRun } from '../api/types.ts';
 import { findCondition, formatTime, setCondition } from '../kube/conditions.ts';
 import type { RunRecord } from '../../workers/contract/manifests.ts';
+import { describeProgress } from './progress.ts';
 import { clip } from './text.ts';
 
 export interface ConditionValue {
@@ -113,7 +114,7 @@ function describe(stages: readonly StageStatus[]): string {
 function describeStage(stage: StageStatus): string {
   const { progress } = stage;
   if (stage.state === 'Running' && progress && progress.total > 0)
-    return `${stage.name} running, ${Math.floor((100 * progress.done) / progress.total)} % of ${progress.total} ${progress.unit}`;
+    return `${stage.name} running, ${describeProgress(progress)}`;
   const why = stage.message === undefined || stage.message === '' ? '' : `: ${stage.message}`;
   return `${stage.name} ${VERBS[stage.state]}${why}`;
 }

@@ -47,8 +47,8 @@ function countStage(
   if (job) countStart(job, pods, kind, metrics);
   const copy = sumCopies(wordsOf(stage.name, observed.reports));
   if (copy) {
-    const { copied, skipped, unchanged, failed, bytes } = copy;
-    metrics.copied(labels, { copied, skipped, unchanged, failed, bytes });
+    const { copied, skipped, unchanged, failed, moved, bytes } = copy;
+    metrics.copied(labels, { copied, skipped, unchanged, failed, moved, bytes });
   }
 }
 

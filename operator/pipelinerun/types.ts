@@ -6,12 +6,7 @@ import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
 import type { RunRecord, WorkerManifest } from '../../workers/contract/manifests.ts';
 import type { Readiness } from './graph.ts';
-
-export interface Progress {
-  done: number;
-  total: number;
-  unit: string;
-}
+import type { Progress } from './progress.ts';
 
 /** Why a pod waits, in the words of the scheduler, the autoscaler or the kubelet. */
 export interface Waiting {

@@ -6,7 +6,7 @@
 import type { Clock } from '../kube/clock.ts';
 import type { ProgressRequest } from '../../workers/contract/workerapi.ts';
 import type { WorkerManifest } from '../../workers/contract/manifests.ts';
-import type { Progress } from './types.ts';
+import { type Progress, type ProgressWord, sumProgress } from './progress.ts';
 
 /** The worker that a fact is about. */
 export interface FactSource {
@@ -21,7 +21,7 @@ export interface FactSource {
 interface RunFacts {
   reports: Map<string, WorkerManifest>;
   /** By stage, then by worker index: the newest pod of an index speaks for it. */
-  progress: Map<string, Map<number, ProgressRequest>>;
+  progress: Map<string, Map<number, { said: ProgressRequest; at: number }>>;
   fenced: Set<string>;
   /** Workers that the plan of a copy has shards for, by stage. */
   planned: Map<string, number>;
@@ -73,8 +73,8 @@ export class WorkerFacts {
 
   progressed(source: FactSource, progress: ProgressRequest): void {
     const stages = this.#of(source.runUID).progress;
-    const workers = stages.get(source.stage) ?? new Map<number, ProgressRequest>();
-    workers.set(source.index, progress);
+    const workers = stages.get(source.stage) ?? new Map<number, { said: ProgressRequest; at: number }>();
+    workers.set(source.index, { said: progress, at: this.#clock.monotonicMs() });
     stages.set(source.stage, workers);
     this.#changed(`${source.namespace}/${source.run}`);
   }
@@ -122,8 +122,14 @@ export class WorkerFacts {
 
   /** Summed over the workers of each stage. */
   progress(runUID: string): ReadonlyMap<string, Progress> {
-    const stages = this.#runs.get(runUID)?.progress ?? new Map<string, Map<number, ProgressRequest>>();
-    return new Map([...stages].map(([stage, workers]) => [stage, sum([...workers.values()])]));
+    const stages = [...(this.#runs.get(runUID)?.progress ?? [])];
+    const now = this.#clock.monotonicMs();
+    return new Map(
+      stages.map(([stage, workers]) => {
+        const words = [...workers.values()].map(({ said, at }): ProgressWord => ({ said, age: now - at }));
+        return [stage, sumProgress(words)];
+      }),
+    );
   }
 
   /** Forgets a run that is gone. */
@@ -148,11 +154,3 @@ export class WorkerFacts {
 const NONE: ReadonlyMap<string, WorkerManifest> = new Map();
 const NOBODY: ReadonlySet<string> = new Set();
 const NO_PLANS: ReadonlyMap<string, number> = new Map();
-
-function sum(workers: readonly ProgressRequest[]): Progress {
-  return {
-    done: workers.reduce((total, worker) => total + worker.done, 0),
-    total: workers.reduce((total, worker) => total + worker.total, 0),
-    unit: workers[0]?.unit ?? '',
-  };
-}

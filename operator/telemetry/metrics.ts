@@ -205,10 +205,22 @@ export function createInstruments(registry: Registry) {
     // Data.
     copyObjects: counter(
       'ebbflow_copy_objects_total',
-      'Objects of finished copy workers, by what became of them.',
+      'Objects of finished copy stages, by what became of them; of those that moved, the deletion counts once more.',
       'namespace',
       'pipeline',
       'result',
+    ),
+    copyRate: gauge(
+      'ebbflow_copy_objects_per_second',
+      'Objects that running copy stages finish per second, by what their workers said last.',
+      'namespace',
+      'pipeline',
+    ),
+    copyLeft: gauge(
+      'ebbflow_copy_objects_left',
+      'Objects that running copy stages have planned and not done.',
+      'namespace',
+      'pipeline',
     ),
     copyBytes: counter(
       'ebbflow_copy_bytes_total',

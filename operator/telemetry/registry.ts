@@ -25,6 +25,12 @@ export interface RunState extends RunLabels {
   readonly phase: string;
 }
 
+/** A running copy stage. */
+export interface CopyState extends RunLabels {
+  readonly perSecond: number;
+  readonly left: number;
+}
+
 export interface Metrics {
   readonly registry: Registry;
   readonly instruments: Instruments;
@@ -34,6 +40,8 @@ export interface Metrics {
   readonly runs: RunMetrics;
   /** What `ebbflow_runs` counts at each scrape: pass a function that reads the store. */
   countRuns(source: () => Iterable<RunState>): void;
+  /** What `ebbflow_copy_objects_per_second` and `ebbflow_copy_objects_left` sum up at each scrape. */
+  countCopies(source: () => Iterable<CopyState>): void;
   /** What `ebbflow_results_pending` says at each scrape. */
   countPending(source: () => number): void;
   /** The text that is served. */
@@ -56,6 +64,7 @@ export function createMetrics({
   const guard = new RunLabelGuard(maxPipelines);
   const kube = createKubeSink(instruments, monotonicMs);
   let runSource: () => Iterable<RunState> = () => [];
+  let copySource: () => Iterable<CopyState> = () => [];
   let pendingSource: () => number = () => 0;
 
   return {
@@ -64,12 +73,19 @@ export function createMetrics({
     kube,
     runs: createRunSink(instruments, guard),
     countRuns: (source) => (runSource = source),
+    countCopies: (source) => (copySource = source),
     countPending: (source) => (pendingSource = source),
     async expose() {
       kube.collect();
       instruments.resultsPending.set(pendingSource());
       instruments.runs.reset();
       for (const { phase, ...run } of runSource()) instruments.runs.inc({ ...guard.bound(run), phase });
+      instruments.copyRate.reset();
+      instruments.copyLeft.reset();
+      for (const { perSecond, left, ...run } of copySource()) {
+        instruments.copyRate.inc(guard.bound(run), perSecond);
+        instruments.copyLeft.inc(guard.bound(run), left);
+      }
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };

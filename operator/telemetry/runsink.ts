@@ -19,6 +19,8 @@ export interface CopyFigures {
   readonly skipped: number;
   readonly unchanged: number;
   readonly failed: number;
+  /** Sources that mode Move deleted. */
+  readonly moved: number;
   readonly bytes: number;
 }
 

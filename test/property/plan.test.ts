@@ -361,7 +361,16 @@ describe('the largest status', () => {
       activeSeconds: 2_000_000_000,
       admitted: '0'.repeat(36),
       startTime: stamp(0),
-      progress: { done: 1e15 + 0.3, total: 1e15 + 0.3, unit: 'u'.repeat(32) },
+      progress: {
+        done: 1e15 + 0.3,
+        total: 1e15 + 0.3,
+        unit: 'u'.repeat(32),
+        bytes: 1e15 + 0.3,
+        totalBytes: 1e15 + 0.3,
+        perSecond: 1e15 + 0.3,
+        secondsLeft: 2_000_000_000,
+        throttledPercent: 100,
+      },
     }));
     const run = runOf({ stages }, { startTime: stamp(0), stages: known });
     const { status } = plan(observedOf(run, { jobs, pods, waiting }));

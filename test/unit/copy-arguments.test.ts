@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseCopyCommand } from '../../cli/copy/arguments.ts';
 import { formatBar, type Progress } from '../../cli/copy/bar.ts';
 import { COPY_USAGE, OPTIONS } from '../../cli/copy/options.ts';
-import { PaceMeter } from '../../cli/copy/pace.ts';
+import { PaceMeter } from '../../workers/copy/pace.ts';
 import { checkRules } from '../../cli/copy/rules.ts';
 import { resolveStores } from '../../cli/copy/stores.ts';
 import { sayWithOptions } from '../../cli/copy/words.ts';

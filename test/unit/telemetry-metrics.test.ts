@@ -53,12 +53,28 @@ describe('names and help', () => {
   });
 });
 
+describe('copies that go on', () => {
+  it('are summed by pipeline at each scrape, and forgotten when they have ended', async () => {
+    const metrics = createMetrics(build);
+    const going = [
+      { namespace: 'team', pipeline: 'digits', perSecond: 100, left: 5_000 },
+      { namespace: 'team', pipeline: 'digits', perSecond: 20.5, left: 70 },
+    ];
+    metrics.countCopies(() => going);
+    const { body } = await metrics.expose();
+    expect(value(body, 'ebbflow_copy_objects_per_second')).toBe(120.5);
+    expect(value(body, 'ebbflow_copy_objects_left')).toBe(5_070);
+    going.length = 0;
+    expect((await metrics.expose()).body).not.toMatch(/^ebbflow_copy_objects_left\{/m);
+  });
+});
+
 describe('cardinality', () => {
   const report = (metrics: ReturnType<typeof createMetrics>, pipeline: string): void => {
     const run = { namespace: 'team', pipeline };
     metrics.runs.runStarted(run, 12);
     metrics.runs.stageFinished({ ...run, kind: 'copy', result: 'Succeeded', seconds: 3 });
-    metrics.runs.copied(run, { copied: 5, skipped: 1, unchanged: 0, failed: 0, bytes: 100 });
+    metrics.runs.copied(run, { copied: 5, skipped: 1, unchanged: 0, failed: 0, moved: 2, bytes: 100 });
     metrics.runs.nodeLaunched({ nodeGroup: 'pool', capacityType: 'spot' });
     metrics.runs.nodeGone({ nodeGroup: 'pool', capacityType: 'spot' }, 60);
     metrics.runs.runFinished({ ...run, result: 'Succeeded', reason: 'Succeeded', seconds: 30 });

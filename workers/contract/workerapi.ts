@@ -47,12 +47,20 @@ export const plannedRequest = z.object({ workers: z.int().min(1).max(100_000) })
 export const plannedReply = z.object({ workers: z.int().min(0) });
 
 export const progressRequest = z.object({
+  /** Of this worker. */
   done: z.number().min(0),
+  /** Of all workers of the stage. */
   total: z.number().min(0),
   unit: z.string().max(32),
-  /** Copied since the start of this worker. */
-  objects: z.int().min(0).optional(),
+  /** Bytes of what this worker has done, and of what all have to do. */
   bytes: z.int().min(0).optional(),
+  totalBytes: z.int().min(0).optional(),
+  /** Units per second of this worker, lately, and seconds that it has left if it goes on like that. */
+  perSecond: z.number().min(0).optional(),
+  secondsLeft: z.number().min(0).optional(),
+  /** Requests to the user's stores since the last word, and those that were refused for being too many. */
+  requests: z.int().min(0).optional(),
+  throttled: z.int().min(0).optional(),
 });
 
 /** Asks whether the outputs of this pod may be stored. At most one pod of a (stage, index) is ever admitted. */

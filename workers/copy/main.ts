@@ -15,7 +15,7 @@ import { Growth } from './growth.ts';
 import { resolveJob } from './job.ts';
 import { enableLinearExpressions } from './linear.ts';
 import { PlanProblems, PlanRefused } from './problems.ts';
-import { reportProgress } from './progress.ts';
+import { type Copying, reportProgress } from './progress.ts';
 import { sha256, type ResultsStore } from './results.ts';
 import type { ScratchPlace } from './scratch.ts';
 import { makeSignals } from './signals.ts';
@@ -90,9 +90,9 @@ async function work(
   signals: StageSignals,
 ): Promise<Ending> {
   const { api, results, log, patience } = tools;
-  let tally: Tally | undefined;
+  let copying: Copying | undefined;
   const growth = new Growth(api, signals.last, patience);
-  const progress = reportProgress(() => tally, api, log, signals.last);
+  const progress = reportProgress(() => copying, api, log, signals.last);
   try {
     const stage = readStage(env);
     enableLinearExpressions();
@@ -102,7 +102,7 @@ async function work(
     try {
       const { stage: name, index, podUID } = env;
       const onTally = (known: Tally, plan: PlanIndex): void => {
-        tally = known;
+        copying = { tally: known, plan, index };
         if (index === 0 && !job.dryRun) growth.begin(plan.workers);
       };
       const end = await runStage(
@@ -133,9 +133,9 @@ async function work(
   } catch (error) {
     if (signals.stop.aborted) {
       const message = 'ended by SIGTERM; the next worker goes on from the ledger';
-      return { exitCode: EXIT.terminated, message, result: tally?.result };
+      return { exitCode: EXIT.terminated, message, result: copying?.tally.result };
     }
-    return endOfError(error, tally?.result);
+    return endOfError(error, copying?.tally.result);
   } finally {
     growth.stop();
     await progress.stop();
