@@ -14,7 +14,7 @@ import { type AuditSource, mergeStores, openLocal, openRemote } from './auditsou
 import { formatBar, formatProgressLine, type Progress } from './bar.ts';
 import { judgeError } from './ending.ts';
 import { formatLocation } from './location.ts';
-import { PaceMeter } from './pace.ts';
+import { PaceMeter } from '../../workers/copy/pace.ts';
 import type { CopyHost } from './run.ts';
 import { openLocalSides, resolveStores } from './stores.ts';
 import { watch } from './watcher.ts';

@@ -1,6 +1,8 @@
 /** What a copy says at its end, to people and to programs. Pure. */
 import type { PlanIndex } from '../../workers/contract/copyplan.ts';
 import type { CopyResult } from '../../workers/contract/manifests.ts';
+import type { PlanReport, RequestEstimate } from '../../workers/contract/planreport.ts';
+import { nameKey } from '../../workers/copy/problems.ts';
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
 
 /** Printed by `--json` and kept as `end.json` beside the ledger. */
@@ -31,13 +33,8 @@ export interface CopyReport {
   readonly copy?: CopyResult | undefined;
   /** The first ten problems of the plan, or failures of the copy. */
   readonly details?: readonly string[] | undefined;
-  /** The first rows of a dry run whose key changes. */
-  readonly renames?: readonly Rename[] | undefined;
-}
-
-export interface Rename {
-  readonly source: string;
-  readonly destination: string;
+  /** What a dry run found out, also where the plan would be refused. */
+  readonly report?: PlanReport | undefined;
 }
 
 export type PlanSummary = Pick<
@@ -62,8 +59,8 @@ export function summarisePlan(index: PlanIndex): PlanSummary {
 
 /** The last words on standard output; failures are told elsewhere. */
 export function printReport(report: CopyReport): string {
-  const { copy, plan } = report;
-  if (report.result === 'Planned' && plan !== undefined) return printPlan(report, plan);
+  const { copy } = report;
+  if (report.report !== undefined) return printPlan(report, report.report);
   if (copy === undefined) return '';
   const { planned, copied, renamed, skipped, unchanged, moved, failed, bytes, verified, reread = 0 } = copy;
   const facts = [`${formatCount(renamed)} renamed`];
@@ -83,23 +80,47 @@ export function printReport(report: CopyReport): string {
   return `${verb} ${what}, in ${took}: ${facts.join(', ')}.\n${where}`;
 }
 
-function printPlan(report: CopyReport, plan: PlanSummary): string {
+function printPlan({ source, destination, result }: CopyReport, plan: PlanReport): string {
   const lines = [
-    `Plan: ${report.source} to ${report.destination}`,
+    `Plan: ${source} to ${destination}`,
     `  listed        ${objects(plan.listed)}`,
     `  to copy       ${objects(plan.toCopy)}, ${formatBytes(plan.bytes)}`,
     `  renamed       ${objects(plan.renamed)}`,
     `  there before  ${objects(plan.skipped)}`,
   ];
   if (plan.unchanged > 0) lines.push(`  in place      ${objects(plan.unchanged)}`);
-  if (plan.unmatched > 0) lines.push(`  unmatched     ${objects(plan.unmatched)}, left out`);
-  const renames = report.renames ?? [];
-  if (renames.length > 0) {
-    lines.push(renames.length < plan.renamed ? `The first ${renames.length} renames:` : 'Renames:');
-    for (const { source, destination } of renames) lines.push(`  ${source}  ->  ${destination}`);
+  if (plan.unmatched > 0) lines.push(`  left out      ${objects(plan.unmatched)} that no --match fits`);
+  lines.push(`  requests      ${formatRequests(plan.requests)}`);
+  if (plan.renames.length > 0) {
+    lines.push(plan.renames.length < plan.renamed ? `The first ${plan.renames.length} renames:` : 'Renames:');
+    for (const rename of plan.renames)
+      lines.push(`  ${nameKey(rename.source)}  ->  ${nameKey(rename.destination)}`);
   }
-  lines.push('Nothing was written. The plan has no collisions and no other problems.');
+  if (result === 'Planned') {
+    const assumed = plan.assumed ? ' (keys compared byte by byte; a copy asks the store first)' : '';
+    lines.push(`No collisions and no other problems${assumed}. Nothing was written.`);
+  }
   return `${lines.join('\n')}\n`;
+}
+
+const REQUEST_NAMES: Readonly<Record<keyof RequestEstimate, string>> = {
+  list: 'LIST',
+  head: 'HEAD',
+  get: 'GET',
+  put: 'PUT',
+  copy: 'COPY',
+  uploadPart: 'part',
+  delete: 'DELETE',
+};
+
+function formatRequests(requests: RequestEstimate): string {
+  return Object.entries(REQUEST_NAMES)
+    .map(
+      ([name, text]) => [text, Object.entries(requests).find(([known]) => known === name)?.[1] ?? 0] as const,
+    )
+    .filter(([, count]) => count > 0)
+    .map(([text, count]) => `${formatCount(count)} ${text}`)
+    .join(', ');
 }
 
 function objects(count: number): string {

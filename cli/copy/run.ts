@@ -5,6 +5,8 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CopyStage } from '../../operator/api/copystage.ts';
 import type { PlanIndex } from '../../workers/contract/copyplan.ts';
+import { planReportKey } from '../../workers/contract/keys.ts';
+import { planReport, type PlanReport } from '../../workers/contract/planreport.ts';
 import { resolveJob, type CopyJob } from '../../workers/copy/job.ts';
 import { enableLinearExpressions } from '../../workers/copy/linear.ts';
 import { LocalStore } from '../../workers/copy/localstore.ts';
@@ -15,7 +17,6 @@ import type { Tally } from '../../workers/copy/tally.ts';
 import type { CopyJobText, CopyRequest } from './arguments.ts';
 import { judgeEnd, judgeError, type Judged } from './ending.ts';
 import { formatLocation } from './location.ts';
-import { firstRenames } from './renames.ts';
 import { type CopyReport, summarisePlan } from './report.ts';
 import { checkRules } from './rules.ts';
 import type { Screen } from './screen.ts';
@@ -84,6 +85,7 @@ function stageOf({ job, maxFailures, dryRun }: CopyRequest, { one }: LocalStores
 }
 
 interface Observed {
+  listed: number | undefined;
   tally: Tally | undefined;
   index: PlanIndex | undefined;
   resumed: boolean;
@@ -101,12 +103,12 @@ async function copyWith(
   const problems = new PlanProblems();
   const resolved = resolveJob(stageOf(request, stores), problems);
   const job: CopyJob = { ...resolved, concurrency: request.concurrency ?? resolved.concurrency };
-  const observed: Observed = { tally: undefined, index: undefined, resumed: false };
+  const observed: Observed = { listed: undefined, tally: undefined, index: undefined, resumed: false };
   const signals = makeSignals(host.stop);
   const sides = await openLocalSides(stores, host.env, Math.max(64, job.concurrency + 8));
   const watcher = watchCopy(host.screen, () => ({
     copying: observed.tally && { tally: observed.tally, totalBytes: observed.index?.bytes ?? 0 },
-    listed: undefined,
+    listed: observed.listed,
     throttled: undefined,
   }));
   let judged: Judged;
@@ -122,6 +124,9 @@ async function copyWith(
         scratch: { directory: state.directory, limit: Number.POSITIVE_INFINITY },
         owner: `${state.uid}-${LOCAL_STAGE}`,
         log: logTo(host.screen),
+        onListed: (objects) => {
+          observed.listed = objects;
+        },
         onTally: (tally, index, resumed) => {
           Object.assign(observed, { tally, index, resumed });
           if (resumed) host.screen.tell(sayResumed(index));
@@ -138,7 +143,6 @@ async function copyWith(
     await Promise.all([sides.source.close(), sides.destination.close()]);
   }
   const { index, tally, resumed } = observed;
-  const planned = judged.result === 'Planned' && index !== undefined;
   return {
     version: 1,
     ...judged,
@@ -150,8 +154,16 @@ async function copyWith(
     seconds: Math.round(performance.now() - start) / 1000,
     plan: index && summarisePlan(index),
     copy: request.dryRun ? undefined : tally?.result,
-    renames: planned ? await firstRenames(results, LOCAL_STAGE, index, job) : undefined,
+    report: request.dryRun ? await readReport(results) : undefined,
   };
+}
+
+/** Undefined where the plan did not come so far. */
+async function readReport(results: LocalStore): Promise<PlanReport | undefined> {
+  const key = planReportKey(LOCAL_STAGE);
+  const signal = AbortSignal.timeout(60_000);
+  if (!(await results.list(LOCAL_STAGE)).has(key)) return undefined;
+  return planReport.parse(JSON.parse((await results.get(key, signal)).toString('utf8')));
 }
 
 function sayResumed(index: PlanIndex): string {

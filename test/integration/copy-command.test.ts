@@ -111,14 +111,15 @@ test('--dry-run and plan write nothing: not to the stores, and not to this machi
     const { code, stdout, stderr } = await command.run(args);
     expect(stderr).toBe('');
     expect(stdout).toContain('to copy       300 objects, 3.1 KiB');
-    expect(stdout).toContain('in/d0/k0  ->  out/0-d0');
+    expect(stdout).toContain('"in/d0/k0"  ->  "out/0-d0"');
+    expect(stdout).toContain('requests      2 LIST, 300 COPY\n');
     expect(code).toBe(0);
   }
   expect(new Set(proxy.seen.map(({ method }) => method))).toEqual(new Set(['GET']));
   expect(await readdir(command.home)).toEqual([]);
   const json = report(await command.run(words('--dry-run', '--json')));
   expect(json).toMatchObject({ result: 'Planned', dryRun: true, plan: { toCopy: 300 } });
-  expect(json['renames']).toHaveLength(10);
+  expect(json['report']).toMatchObject({ renamed: 300, requests: { copy: 300 }, problems: { total: 0 } });
   expect(json['state']).toBeUndefined();
   expect(json['copy']).toBeUndefined();
 });
@@ -137,6 +138,11 @@ test('a plan with problems is refused, each named, in the words of the command l
   expect(different.code).toBe(10);
   expect(different.stderr).toContain('delete it, or set --on-existing overwrite');
   expect(different.stderr).not.toMatch(/copy\.\w/);
+  const dry = await command.run(words('--dry-run'));
+  expect(dry.code).toBe(10);
+  expect(dry.stdout).toContain('listed        300 objects');
+  expect(dry.stdout).not.toContain('No collisions');
+  expect(dry.stderr).toBe(different.stderr);
   expect(copies()).toEqual([]);
   expect((await command.run(words('--on-existing', 'overwrite'))).code).toBe(0);
   expect(await contents(client, to)).toEqual(expected);

@@ -27,6 +27,8 @@ export interface PlanInput {
   readonly owner: string;
   /** Where the plan is worked out; it must stay until the plan is written. */
   readonly scratch: Scratch;
+  /** Told now and then how many objects of the source were seen. */
+  readonly onListed?: ((objects: number) => void) | undefined;
 }
 
 /** The rows that a source and the rules make, before they are proved. */
@@ -66,8 +68,10 @@ export async function draftPlan(input: PlanInput, signal: AbortSignal): Promise<
   const proof = new PlanProof(drafts, { equivalence, oneSpace: isInOneBucket(job) }, scratch);
   const drafter = new Drafter(job, { drafts, proof, problems });
   await atStore(job, sides, 'source', async () => {
-    for await (const page of readSource({ job, sides, problems }, signal))
+    for await (const page of readSource({ job, sides, problems }, signal)) {
       for (const object of page) drafter.add(object);
+      input.onListed?.(drafter.listed);
+    }
   });
   drafter.finish();
   return { drafts, drafter, proof, problems };

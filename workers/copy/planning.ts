@@ -18,6 +18,7 @@ export interface Planning {
   readonly workers: number;
   readonly results: ResultsStore;
   readonly worker: { readonly stage: string };
+  readonly onListed?: ((objects: number) => void) | undefined;
 }
 
 /**

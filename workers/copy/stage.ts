@@ -34,6 +34,8 @@ export interface StageWork {
   /** Names throw-away objects of this stage, whichever pod makes them. */
   readonly owner: string;
   readonly log: CopyLog;
+  /** Told now and then, while a plan is made, how many objects of the source were seen. */
+  readonly onListed?: (objects: number) => void;
   /** Told once the plan is known, with a tally that the work then keeps up to date. `resumed`: an earlier pod made the plan. */
   readonly onTally: (tally: Tally, index: PlanIndex, resumed: boolean) => void;
   /** Milliseconds between ledger segments, for tests. */
