@@ -23,8 +23,10 @@ export function outcomeOf(
   pods: readonly DeepReadonly<Pod>[],
 ): StageOutcome | undefined {
   if (stage.copy) return copyOutcome(stage, job, observed, now);
-  const good = pods
-    .flatMap((pod) => observed.reports.get(pod.metadata.uid ?? '') ?? [])
+  // A pod that ended while its Job was suspended is gone at once; what it had stored by then is stored.
+  const workers = new Set([...pods.map(({ metadata }) => metadata.uid), prior.admitted]);
+  const good = [...workers]
+    .flatMap((podUID) => observed.reports.get(podUID ?? '') ?? [])
     .filter((report) => isGood(stage, prior, report));
   const indexes = new Set(good.map((report) => report.index));
   if (!isConditionTrue(job, 'Complete') && indexes.size < (job.spec.completions ?? 1)) return undefined;

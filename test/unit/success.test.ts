@@ -50,3 +50,17 @@ test.each<[string, Stage, Partial<WorkerManifest>, Partial<StageStatus>, StageSt
 ])('a worker %s', (_what, stage, more, prior, state) => {
   expect(stateOf(stage, more, prior)).toBe(state);
 });
+
+test.each<[string, Partial<StageStatus>, StageState]>([
+  ['and had been admitted, is the success of its stage', { admitted: 'job-work-1-pod' }, 'Succeeded'],
+  ['and had not been admitted, is not', {}, 'Waiting'],
+])(
+  'a worker with outputs whose pod ended and went with the suspension of its Job %s',
+  (_what, prior, state) => {
+    const known = { name: 'work', state: 'Waiting' as const, reason: 'Suspended', attempt: 1, ...prior };
+    const suspended = { ...job, spec: { ...job.spec, suspend: true } };
+    const run = runOf({ stages: [storing], suspend: true }, { startTime: stamp(0), stages: [known] });
+    const observed = observedOf(run, { jobs: [suspended], reports: new Map([[report.podUID, report]]) });
+    expect(planRun(observed, at(21)).status.stages?.[0]?.state).toBe(state);
+  },
+);
