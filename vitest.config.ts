@@ -11,7 +11,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,property,golden,crash,loopback}/**/*.test.ts'],
-          testTimeout: 30_000,
+          // Against a hang, not against a slow machine: whole lives of an operator pass in a test.
+          testTimeout: 120_000,
         },
       },
       {

@@ -10,6 +10,9 @@ import { Life, type LifeOptions, Records } from './operator.ts';
 const NAMESPACE = 'data';
 const RUNS = `/apis/ebbflow.dev/v1alpha1/namespaces/${NAMESPACE}/pipelineruns`;
 
+/** Turns of at least 2 ms without a sign of life: longer than the deadline of a request. */
+const SILENT_TURNS = 6_000;
+
 export interface ScenarioOptions {
   spec: PipelineRunSpec;
   name?: string;
@@ -126,17 +129,24 @@ export class Scenario {
     return kinds.flatMap((path) => this.api.world.list(path).map((object) => object.metadata.name ?? ''));
   }
 
-  /** Lets the world turn until `done` or until the operator was killed. Throws after too many turns. */
+  /**
+   * Lets the world turn until `done` or until the operator was killed. Throws when the operator has asked for nothing
+   * and changed nothing for too many turns: a slow machine makes it late, not silent.
+   */
   async turn(life: Life, done: () => boolean = () => this.isOver): Promise<void> {
-    for (let turns = 0; turns < 2_000; turns += 1) {
+    let last = '';
+    for (let silent = 0; silent < SILENT_TURNS; silent += 1) {
       if (done() || life.kill.signal.aborted) return;
+      const now = `${this.api.requests.length} ${this.api.world.version}`;
+      if (now !== last) silent = 0;
+      last = now;
       this.simulation.step();
       this.#collect();
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     const found = { status: this.status, left: this.left, requests: this.api.requests.length };
     throw new Error(
-      `the world turned 2,000 times and nothing came of it: ${JSON.stringify(found)}\n${life.lines.join('')}`,
+      `the world turned ${SILENT_TURNS} times and the operator did nothing: ${JSON.stringify(found)}\n${life.lines.join('')}`,
     );
   }
 
