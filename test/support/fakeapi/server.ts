@@ -23,6 +23,8 @@ export interface FakeApiOptions {
   bookmarkMs?: number;
   /** A watch ends no later than this, whatever its client asked, in milliseconds; unlimited unless given. */
   maximumWatchMs?: number;
+  /** Whether a log that is followed ends, as that of a container which has ended does. */
+  endLogs?: boolean;
 }
 
 /**
@@ -193,7 +195,7 @@ export class FakeApi {
     }
     response.writeHead(200, { 'content-type': 'text/plain' });
     response.write(text);
-    if (seen.query.get('follow') !== 'true') response.end();
+    if (seen.query.get('follow') !== 'true' || this.#options.endLogs === true) response.end();
   }
 
   #answer(seen: SeenRequest): { code: number; body: unknown } {

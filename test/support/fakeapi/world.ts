@@ -16,6 +16,8 @@ export class World {
   readonly #objects = new Map<string, KubeObject>();
   readonly #listeners = new Set<() => void>();
   readonly history: Change[] = [];
+  /** When an object is made that does not say so itself. */
+  madeAt = (): string => '2026-01-01T00:00:00Z';
   /** Watches from before this version get 410. */
   oldest = 0;
   #version = 100;
@@ -43,7 +45,7 @@ export class World {
       metadata: {
         ...object.metadata,
         uid: old?.metadata.uid ?? object.metadata.uid ?? randomUUID(),
-        creationTimestamp: old?.metadata.creationTimestamp ?? '2026-01-01T00:00:00Z',
+        creationTimestamp: old?.metadata.creationTimestamp ?? this.madeAt(),
         resourceVersion: String(this.#version),
       },
     });
