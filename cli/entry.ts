@@ -6,8 +6,6 @@
 const role = process.argv[2];
 switch (role) {
   case 'operator': {
-    const { keepHeapSmall } = await import('../operator/heap.ts');
-    keepHeapSmall();
     const { main } = await import('../operator/main.ts');
     await main();
     break;

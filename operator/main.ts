@@ -9,6 +9,7 @@ import { S3Client } from '../workers/s3/client.ts';
 import { ambientCredentials, mountedCredentials, readCa } from '../workers/s3/credentials.ts';
 import { MANAGER, UNNAMED_PIPELINE } from './api/names.ts';
 import { readConfig, type Config } from './config.ts';
+import { keepHeapSmall } from './heap.ts';
 import { systemClock } from './kube/clock.ts';
 import { findCondition } from './kube/conditions.ts';
 import { EventRecorder } from './kube/events.ts';
@@ -36,6 +37,7 @@ export async function runOperator(
   signal: AbortSignal,
 ): Promise<void> {
   const config = readConfig(env);
+  keepHeapSmall();
   enableLinearExpressions();
   const clock = systemClock;
   const log = createLogger({ level: config.logLevel });
