@@ -30,17 +30,23 @@ export const copyStage = z
         keyList: z
           .object({
             bucket: bucketName,
-            key: z.string().min(1).max(1024).describe('Key of the list: one source key per line.'),
+            key: z
+              .string()
+              .min(1)
+              .max(1024)
+              .describe('Key of the list: one whole source key per line, in UTF-8, with LF line ends.'),
           })
           .optional()
-          .describe('Takes the keys from an object instead of a listing.'),
+          .describe(
+            'Takes the keys from an object of the same store instead of a listing. All of them must exist and start with prefix; repeated ones count once.',
+          ),
         ledgerOf: z
           .string()
           .min(1)
           .max(63)
           .optional()
           .describe(
-            'Takes the objects that an earlier copy stage wrote: the name of a stage of this run or the UID of another run.',
+            'Takes the objects under prefix that an earlier copy stage of this run wrote or found in place: the name of that stage. A pod cannot read the ledger of another run; a plan that names one by its UID is refused.',
           ),
       })
       .meta(rules(oneKeySource))

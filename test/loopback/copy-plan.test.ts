@@ -148,3 +148,63 @@ describe('a dry run', () => {
     expect(report).toMatchObject({ listed: 15, rows: 15, toCopy: 15 });
   });
 });
+
+describe('a plan from a list of keys', () => {
+  const source = {
+    store: 'lake',
+    bucket: 'raw',
+    prefix: 'in/',
+    keyList: { bucket: 'lists', key: 'today' },
+  };
+  const list = (body: string | Buffer) => bed.put('lists', 'today', body);
+
+  test('has the objects that the list names, each once, in its order', async () => {
+    for (const key of ['a', 'b', 'c', 'é " 😀']) await bed.put('raw', `in/${key}`);
+    await list('in/c\nin/a\n\nin/é " 😀\nin/c\nin/a');
+    const { index, rows } = await bed.plan({}, { source });
+    expect(rows.map((row) => [row.source, row.size])).toEqual([
+      ['in/c', 4],
+      ['in/a', 4],
+      ['in/é " 😀', 12],
+    ]);
+    expect(index).toMatchObject({ listed: 3, toCopy: 3 });
+  });
+
+  test('names the lines whose objects are missing, all counted', async () => {
+    await bed.put('raw', 'in/1');
+    await list(Array.from({ length: 15 }, (_, n) => `in/${n}\n`).join(''));
+    const { message, problems } = await refusal({}, { source });
+    expect(problems).toBe(14);
+    expect(message).toContain('line 1 of the key list: "in/0" does not exist in bucket raw');
+    expect(message).toContain('line 11 of the key list: "in/10" does not exist');
+    expect(message).not.toContain('line 12 ');
+  });
+
+  test.each([
+    ['a line end of Windows', 'in/a\r\nin/b\r\n', 2, 'line 1 of the key list ends with a carriage return'],
+    ['a byte order mark', '\ufeffin/a\n', 1, 'line 1 of the key list starts with a byte order mark'],
+    ['no UTF-8', Buffer.from([0x69, 0x6e, 0x2f, 0xff, 0x0a]), 1, 'line 1 of the key list is not UTF-8'],
+    ['an endless line', `\nin/${'x'.repeat(100_000)}\nin/a`, 1, 'line 2 of the key list has more than 1024'],
+    ['another prefix', 'in/a\nout/b\n', 1, '"out/b", which is not under copy.source.prefix "in/"'],
+  ])('refuses %s', async (_, body, problems, message) => {
+    await bed.put('raw', 'in/a');
+    await list(body);
+    const refused = await refusal({}, { source });
+    expect(refused.message).toContain(message);
+    expect(refused.problems).toBe(problems);
+  });
+
+  test('of a list that is not there, or empty, says so', async () => {
+    expect((await refusal({}, { source })).message).toContain(
+      'key list "today" does not exist in bucket lists',
+    );
+    await list('\n');
+    expect((await refusal({}, { source })).message).toContain('there are 0 objects under prefix "in/"');
+  });
+
+  test('proves collisions as any other', async () => {
+    for (const key of ['a', 'b']) await bed.put('raw', `in/${key}`);
+    await list('in/a\nin/b\n');
+    expect((await refusal(onlyOne, { source })).message).toContain('would both become "out/one"');
+  });
+});

@@ -10,9 +10,16 @@ export interface Place {
   readonly prefix: string;
 }
 
+/** Where the keys of a source come from: what is under its prefix, a list, or what an earlier stage wrote. */
+export type Origin =
+  | { readonly kind: 'Listing' }
+  | { readonly kind: 'KeyList'; readonly bucket: string; readonly key: string }
+  | { readonly kind: 'Ledger'; readonly stage: string };
+
 /** The copy member of a stage with its defaults filled in and its rules parsed. */
 export interface CopyJob {
   readonly source: Place;
+  readonly from: Origin;
   readonly destination: Place;
   /** Undefined: keys are kept. */
   readonly rules: Rules | undefined;
@@ -47,10 +54,6 @@ export function parseSize(text: string): number | undefined {
 export function resolveJob(copy: CopyStage, problems: PlanProblems): CopyJob {
   const parsed = parseRules(copy.rename ?? []);
   if (!parsed.ok) for (const problem of parsed.problems) problems.add(problem.message);
-  if (copy.source.keyList !== undefined)
-    problems.add('copy.source.keyList is not yet supported; use a prefix');
-  if (copy.source.ledgerOf !== undefined)
-    problems.add('copy.source.ledgerOf is not yet supported; use a prefix');
   const source = place(copy.source);
   const destination = place(copy.destination);
   const oneStore = source.store === destination.store;
@@ -61,6 +64,7 @@ export function resolveJob(copy: CopyStage, problems: PlanProblems): CopyJob {
   }
   return {
     source,
+    from: resolveOrigin(copy.source, problems),
     destination,
     rules: parsed.ok && parsed.rules.rules.length > 0 ? parsed.rules : undefined,
     mode: copy.mode ?? 'Copy',
@@ -78,6 +82,20 @@ export function resolveJob(copy: CopyStage, problems: PlanProblems): CopyJob {
     dryRun: copy.dryRun ?? false,
     concurrency: 32,
   };
+}
+
+const runUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function resolveOrigin({ keyList, ledgerOf }: CopyStage['source'], problems: PlanProblems): Origin {
+  if (keyList !== undefined) return { kind: 'KeyList', ...keyList };
+  if (ledgerOf === undefined) return { kind: 'Listing' };
+  if (runUID.test(ledgerOf)) {
+    problems.add(
+      `copy.source.ledgerOf: a pod may read the ledgers of its own run alone, not of run ${ledgerOf}; make that copy a ` +
+        'stage of this run and name it, or store the keys as a list and name that in copy.source.keyList',
+    );
+  }
+  return { kind: 'Ledger', stage: ledgerOf };
 }
 
 /** S3 takes no parts below 5 MiB (except the last), so a lower threshold could never be kept. */

@@ -12,6 +12,7 @@ import { joinExisting, type JoinInput } from './join.ts';
 import { listPages } from './list.ts';
 import { nameKey, PlanProblems, PlanRefused } from './problems.ts';
 import { PlanProof } from './proof.ts';
+import type { ResultsStore } from './results.ts';
 import { RowSet } from './rowset.ts';
 import type { Scratch } from './scratch.ts';
 import { atStore, type Sides } from './sides.ts';
@@ -25,6 +26,8 @@ export interface PlanInput {
   readonly problems: PlanProblems;
   /** Names throw-away objects. */
   readonly owner: string;
+  /** Where earlier stages have their ledgers. */
+  readonly results: ResultsStore;
   /** Where the plan is worked out; it must stay until the plan is written. */
   readonly scratch: Scratch;
   /** Told now and then how many objects of the source were seen. */
@@ -68,7 +71,7 @@ export async function draftPlan(input: PlanInput, signal: AbortSignal): Promise<
   const proof = new PlanProof(drafts, { equivalence, oneSpace: isInOneBucket(job) }, scratch);
   const drafter = new Drafter(job, { drafts, proof, problems });
   await atStore(job, sides, 'source', async () => {
-    for await (const page of readSource({ job, sides, problems }, signal)) {
+    for await (const page of readSource({ ...input, problems }, signal)) {
       for (const object of page) drafter.add(object);
       input.onListed?.(drafter.listed);
     }
@@ -138,17 +141,24 @@ function refuseOrAcceptEmpty(
   { listed, unmatched }: { readonly listed: number; readonly unmatched: number },
 ): ProvedPlan {
   if (job.onEmpty === 'Fail') {
-    const where = `prefix ${nameKey(job.source.prefix)} of bucket ${job.source.bucket}`;
+    const under = `under prefix ${nameKey(job.source.prefix)} of bucket ${job.source.bucket}`;
+    const where = job.from.kind === 'Listing' ? under : `${under} ${describeOrigin(job.from)}`;
     throw new PlanRefused(
       listed === 0
-        ? `there are 0 objects under ${where}: correct copy.source, or set copy.onEmpty to Succeed`
-        : `no rename rule matches any of the ${listed} keys under ${where}: correct copy.rename, or set copy.onEmpty to Succeed`,
+        ? `there are 0 objects ${where}: correct copy.source, or set copy.onEmpty to Succeed`
+        : `no rename rule matches any of the ${listed} keys ${where}: correct copy.rename, or set copy.onEmpty to Succeed`,
     );
   }
   const guards = { sourcePinned: false, createOnly: false, deleteIfMatch: false };
   const [skipped, unchanged] = [new RowSet(), new RowSet()];
   const known = { drafts, skipped, unchanged, listed, unmatched, renamed: 0, listedAtDestination: 0 };
   return { ...known, keyEquivalence: 'Exact', guards };
+}
+
+function describeOrigin(from: Exclude<CopyJob['from'], { kind: 'Listing' }>): string {
+  return from.kind === 'KeyList'
+    ? `in the key list ${nameKey(from.key)}`
+    : `in the ledger of stage ${from.stage}`;
 }
 
 interface Probed {

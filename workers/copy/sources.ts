@@ -1,8 +1,12 @@
 import type { ListedObject } from '../s3/listing.ts';
 import { headObject } from '../s3/objects.ts';
 import type { CopyJob } from './job.ts';
+import { readKeyList } from './keylist.ts';
+import { readLedgerOf } from './ledgersource.ts';
 import { listPages } from './list.ts';
 import { nameKey, type PlanProblems } from './problems.ts';
+import type { ResultsStore } from './results.ts';
+import type { Scratch } from './scratch.ts';
 import type { Sides } from './sides.ts';
 
 /** What is needed to read the objects of a source. */
@@ -10,10 +14,29 @@ export interface SourceInput {
   readonly job: CopyJob;
   readonly sides: Sides;
   readonly problems: PlanProblems;
+  /** Where earlier stages have their ledgers. */
+  readonly results: ResultsStore;
+  readonly scratch: Scratch;
 }
 
 /** The objects of a source, some at a time. */
-export async function* readSource(
+export function readSource(
+  input: SourceInput,
+  signal: AbortSignal,
+): AsyncGenerator<readonly ListedObject[], void, undefined> {
+  const { from } = input.job;
+  switch (from.kind) {
+    case 'KeyList':
+      return readKeyList(input, from, signal);
+    case 'Ledger':
+      return readLedgerOf(input, from.stage, signal);
+    case 'Listing':
+    default:
+      return readListing(input, signal);
+  }
+}
+
+async function* readListing(
   { job, sides, problems }: SourceInput,
   signal: AbortSignal,
 ): AsyncGenerator<readonly ListedObject[], void, undefined> {
