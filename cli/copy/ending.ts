@@ -1,6 +1,7 @@
 /** Judges how a copy ended, in the words of the command line. Pure. */
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { endOfError, endOfStage } from '../../workers/copy/ending.ts';
+import { PlanCorrupt } from '../../workers/copy/planstore.ts';
 import { PlanRefused } from '../../workers/copy/problems.ts';
 import type { StageEnd } from '../../workers/copy/stage.ts';
 import { formatCount } from '../format.ts';
@@ -54,11 +55,15 @@ export function judgeError(
     return { result: 'Refused', exitCode, message: count, details };
   }
   const said = sayWithOptions(message ?? 'unknown failure');
+  if (error instanceof PlanCorrupt)
+    return { result: 'Error', exitCode, message: `${said}; --new plans anew` };
   switch (exitCode) {
     case EXIT.planRefused:
     case EXIT.misconfigured:
-      // The store may refuse in the middle as well; then the plan stands and waits.
-      return { result: facts.planned ? 'Unavailable' : 'Refused', exitCode, message: said };
+      // A store may refuse in the middle as well; then the plan stands, and what was done is done.
+      return facts.planned
+        ? { result: 'Unavailable', exitCode: EXIT.unavailable, message: said }
+        : { result: 'Refused', exitCode: EXIT.planRefused, message: said };
     case EXIT.unavailable:
       return { result: 'Unavailable', exitCode, message: said };
     default:

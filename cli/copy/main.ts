@@ -13,7 +13,7 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     return args[0] === 'verify' ? await verify(args.slice(1), interrupt) : await copy(args, interrupt);
   } catch (error) {
-    return interrupt.signal.aborted ? interrupt.exitCode() : sayError(error);
+    return interrupt.signal.aborted ? interrupt.exitCode() : sayError(error, args.includes('--json'));
   } finally {
     interrupt.close();
   }
@@ -68,10 +68,17 @@ function sayMessage(
   for (const detail of details) screen.say(`  ${detail}`);
 }
 
-function sayError(error: unknown): number {
-  process.stderr.write(`ebbflow: ${error instanceof Error ? error.message : String(error)}\n`);
+/** What kept a command from being begun. */
+function sayError(error: unknown, json: boolean): number {
+  const message = error instanceof Error ? error.message : String(error);
+  const exitCode = error instanceof CliError && error.code === 'Usage' ? 2 : 1;
+  if (json) {
+    const result = { version: 1, result: 'Error', exitCode, message };
+    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+  }
+  process.stderr.write(`ebbflow: ${message}\n`);
   if (error instanceof CliError && error.next !== undefined) process.stderr.write(`try: ${error.next}\n`);
-  return error instanceof CliError && error.code === 'Usage' ? 2 : 1;
+  return exitCode;
 }
 
 type Interrupt = ReturnType<typeof listenForInterrupts>;

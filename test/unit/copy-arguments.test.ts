@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseCopyCommand } from '../../cli/copy/arguments.ts';
+import { parseAuditCommand } from '../../cli/copy/auditarguments.ts';
+import { AUDIT_OPTIONS, AUDIT_USAGE } from '../../cli/copy/auditoptions.ts';
 import { formatBar, type Progress } from '../../cli/copy/bar.ts';
 import { COPY_USAGE, OPTIONS } from '../../cli/copy/options.ts';
 import { PaceMeter } from '../../workers/copy/pace.ts';
@@ -77,6 +79,43 @@ describe('the command line', () => {
   test('the help names every option', () => {
     const unnamed = Object.keys(OPTIONS).filter(
       (option) => !/^(source|destination)-|^help$/.test(option) && !COPY_USAGE.includes(`--${option}`),
+    );
+    expect(unnamed).toEqual([]);
+  });
+});
+
+describe('the command line of verify', () => {
+  const uid = '5e5c0a5e-0000-4000-8000-000000000001';
+
+  test('takes the UID of a run or a directory, and a level', () => {
+    expect(parseAuditCommand([uid, '--stage', 'arrange', '-n', 'flow'])).toMatchObject({
+      target: { uid },
+      stage: 'arrange',
+      level: { kind: 'Size' },
+      connection: { namespace: 'flow' },
+    });
+    expect(parseAuditCommand(['./state', '--level', 'sample', '--percent', '5'])).toMatchObject({
+      target: { directory: './state' },
+      level: { kind: 'Sample', percent: 5 },
+    });
+  });
+
+  test.each([
+    [[], /name the state directory of a copy, or the UID/],
+    [['a', 'b'], /one is enough/],
+    [['a', '--level', 'md5'], /none of size, checksum, sample/],
+    [['a', '--percent', '5'], /needs --level sample/],
+    [['a', '--level', 'sample', '--percent', '101'], /from 1 to 100/],
+    [['a', '--move'], /Unknown option/],
+  ])('%j is refused', (args, message) => {
+    expect(() => parseAuditCommand(args)).toThrow(
+      expect.objectContaining({ code: 'Usage', message: expect.stringMatching(message) }),
+    );
+  });
+
+  test('the help names every option', () => {
+    const unnamed = Object.keys(AUDIT_OPTIONS).filter(
+      (option) => !/^(source|destination)-|^help$/.test(option) && !AUDIT_USAGE.includes(`--${option}`),
     );
     expect(unnamed).toEqual([]);
   });
