@@ -80,13 +80,13 @@ describe('rules that are refused say where and what to do', () => {
       'large repetition',
       '(?:a{1,100}){1,100}',
       'x',
-      'rename[0].match, character 1: cannot run in linear time',
+      'rename[0].match, character 11: cannot run in linear time',
     ],
     [
       'broken expression',
       'a(b',
       'x',
-      'rename[0].match, character 1: not a regular expression (Unterminated group)',
+      'rename[0].match, character 2: not a regular expression (Unterminated group)',
     ],
     ['reserved group', '(?<ext>a)', 'x', 'rename[0].match, character 1: {ext} has a meaning of its own'],
     ['unknown name', '(?<day>a)', 'a/{dya}', 'rename[0].replace, character 3: unknown name {dya}; use {key}'],
@@ -122,4 +122,19 @@ describe('rules that are refused say where and what to do', () => {
       expect(problemsOf({ match, replace: 'x' })).toEqual([]);
     },
   );
+});
+
+describe('the place of a fault in an expression', () => {
+  test.each([
+    ['a**', 3],
+    ['ab)c', 3],
+    ['x(a(b', 4],
+    ['x[a-', 2],
+    ['a[z-a]', 5],
+    ['(?<x>a)\\', 8],
+    ['ok(?<1>b)', 4],
+    ['ab{1,1000}c', 10],
+  ])('%s: character %i', (match, character) => {
+    expect(problemsOf({ match, replace: 'x' })[0]).toContain(`rename[0].match, character ${character}: `);
+  });
 });

@@ -4,6 +4,7 @@
  *
  * The expressions need V8's linear engine, which a process switches on at its edge (workers/copy/linear.ts).
  */
+import { locateFault } from './fault.ts';
 import { parseTemplate, render, reservedNames, type ObjectFacts, type Template } from './template.ts';
 
 /** A rule as the user writes it. */
@@ -96,7 +97,7 @@ function parseRule({ match, replace }: RuleText): Rule | Problem {
     const said = error instanceof Error ? error.message.replace(/^.*\/: /s, '') : 'unknown';
     return {
       field: 'match',
-      position: 0,
+      position: locateFault(match, (source) => new RegExp(source)),
       message: `not a regular expression (${said}); put a backslash before signs that are meant literally`,
     };
   }
@@ -105,7 +106,7 @@ function parseRule({ match, replace }: RuleText): Rule | Problem {
   } catch {
     return {
       field: 'match',
-      position: 0,
+      position: locateFault(match, compileLinear),
       message: 'cannot run in linear time; write large counted repetitions such as {1,1000} as + or *',
     };
   }
