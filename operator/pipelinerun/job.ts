@@ -62,12 +62,14 @@ export function buildJob(
       podReplacementPolicy: 'Failed',
       ...failurePolicy(run, stage),
       template: {
-        // A consolidating autoscaler would otherwise move a pod whose work cannot move.
         metadata: {
           labels,
           annotations: {
+            // A consolidating autoscaler would otherwise move a pod whose work cannot move.
             'karpenter.sh/do-not-disrupt': 'true',
             'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+            // What kubectl logs and exec mean when they are not told.
+            'kubectl.kubernetes.io/default-container': stage.copy ? CONTAINERS.copy : CONTAINERS.main,
           },
         },
         spec: buildPod({ run, stage, attempt, activeSeconds }, settings),

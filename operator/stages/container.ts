@@ -87,6 +87,13 @@ export function containerPod(
       },
     ],
     containers: [
+      // The kubelet starts them in this order: a short command has then not ended before somebody listens.
+      {
+        ...own,
+        name: CONTAINERS.agent,
+        args: ['agent'],
+        volumeMounts: [...ownMounts(stores), run, ...data.outputs],
+      },
       {
         name: CONTAINERS.main,
         image: member.image,
@@ -99,12 +106,6 @@ export function containerPod(
         resources: resourcesOf(stage.resources, MAIN_REQUESTS),
         volumeMounts: [{ ...bin, readOnly: true }, run, { name: 'scratch', mountPath: '/tmp' }, ...data.user],
         securityContext: restricted(false),
-      },
-      {
-        ...own,
-        name: CONTAINERS.agent,
-        args: ['agent'],
-        volumeMounts: [...ownMounts(stores), run, ...data.outputs],
       },
     ],
     volumes: [

@@ -119,6 +119,7 @@ describe('every Job', () => {
       annotations: {
         'karpenter.sh/do-not-disrupt': 'true',
         'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+        'kubectl.kubernetes.io/default-container': name === 'arrange' ? 'copy' : 'main',
       },
     });
   });
@@ -255,13 +256,13 @@ describe('a training', () => {
     });
   });
 
-  test('is fetch, then main and agent', () => {
+  test('is fetch, then the agent, then main', () => {
     expect(pod.initContainers?.map(({ name, image, args }) => ({ name, image, args }))).toEqual([
       { name: 'fetch', image: 'ebbflow:test', args: ['fetch'] },
     ]);
     expect(pod.containers.map(({ name, image }) => ({ name, image }))).toEqual([
-      { name: 'main', image: 'trainer:1' },
       { name: 'agent', image: 'ebbflow:test' },
+      { name: 'main', image: 'trainer:1' },
     ]);
   });
 

@@ -164,7 +164,8 @@ export class Simulation {
     const path = `${PODS(namespace)}/${pod.metadata.name}`;
     const time = now().toISOString();
     const containers: unknown = spec['containers'];
-    const name = fieldsOf(Array.isArray(containers) ? containers[0] : undefined)['name'];
+    const names = Array.isArray(containers) ? containers.map((one) => fieldsOf(one)['name']) : [];
+    const name = names.find((one) => one === 'main' || one === 'copy');
     const put = (nodeName: string, next: Fields): void =>
       void world.put(
         path,
