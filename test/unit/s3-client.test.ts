@@ -113,6 +113,54 @@ describe('one request', () => {
   });
 });
 
+describe('a store that asks for fewer requests', () => {
+  test('gets none while it asks for silence, from nobody', async () => {
+    const times: number[] = [];
+    handle = (_request, response, count) => {
+      times.push(performance.now());
+      if (count === 1) response.writeHead(503, { 'retry-after': '1' }).end(error('SlowDown'));
+      else response.end('x');
+    };
+    const first = getObject(client, object, never);
+    while (times.length === 0) await sleep(5);
+    await sleep(50);
+    await Promise.all([first, getObject(client, object, never), getObject(client, object, never)]);
+    expect(times).toHaveLength(4);
+    // The store counts whole seconds from its answer, which was a moment before it is known here.
+    for (const time of times.slice(1)) expect(time - (times[0] ?? 0)).toBeGreaterThan(990);
+    expect(client.traffic).toEqual({ sent: 4, throttled: 1 });
+  });
+
+  test.each([
+    ['503', 503, error('SlowDown')],
+    ['429', 429, ''],
+    ['a 200 that holds it', 200, error('SlowDown')],
+    ['its own word', 503, error('RequestLimitExceeded')],
+    ['ServiceUnavailable', 503, error('ServiceUnavailable')],
+  ])('is understood when it says so by %s', async (_name, status, body) => {
+    handle = (_request, response, count) =>
+      count === 1
+        ? response.writeHead(status).end(body)
+        : response.end('<CopyObjectResult><ETag>"e"</ETag></CopyObjectResult>');
+    await copyObject(client, { source: { bucket: 'a', key: 's', etag: 'e' }, ...object }, never);
+    expect(client.traffic).toEqual({ sent: 2, throttled: 1 });
+  });
+
+  test('who waits for his turn can be told to stop', async () => {
+    handle = (_request, response) => response.writeHead(503, { 'retry-after': '60' }).end(error('SlowDown'));
+    const first = new AbortController();
+    const refused = getObject(client, object, first.signal);
+    while (client.traffic.throttled === 0) await sleep(5);
+    const abort = new AbortController();
+    const waiting = getObject(client, object, abort.signal);
+    setTimeout(() => abort.abort(new Error('told to stop')), 10);
+    await expect(waiting).rejects.toThrow('told to stop');
+    expect(seen).toHaveLength(1);
+    first.abort(new Error('enough'));
+    await expect(refused).rejects.toThrow('aborted');
+  });
+});
+
 describe('operations', () => {
   test('what is not there is undefined, or fine to delete', async () => {
     handle = (request, response) =>

@@ -1,6 +1,7 @@
 /**
- * Runs `work` on every item with a bound on how many are under way. The first failure, of an item or of the list, stops the others (their signal
- * is aborted), is waited for, and thrown. Items are taken in order, one only when there is room for it.
+ * Runs `work` on every item with a bound on how many are under way. The first failure, of an item or of the list,
+ * stops the others (their signal is aborted), is waited for, and thrown. Items are taken in order, one only when there
+ * is room for it.
  */
 export async function runBounded<T>(
   items: Iterable<T> | AsyncIterable<T>,
@@ -10,24 +11,22 @@ export async function runBounded<T>(
 ): Promise<void> {
   const failure = new AbortController();
   const either = AbortSignal.any([signal, failure.signal]);
-  const underWay = new Set<Promise<void>>();
-  const run = async (item: T): Promise<void> => {
+  const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  // An asynchronous generator queues those who ask at the same time; a synchronous one is asked in turn anyway.
+  const take = async (): Promise<void> => {
     try {
-      await work(item, either);
+      while (!either.aborted) {
+        const next = iterator.next();
+        const item = next instanceof Promise ? await next : next;
+        if (item.done === true) return;
+        if (either.aborted) break;
+        await work(item.value, either);
+      }
     } catch (error) {
       failure.abort(error);
     }
   };
-  try {
-    for await (const item of items) {
-      if (either.aborted) break;
-      const promise = run(item).finally(() => underWay.delete(promise));
-      underWay.add(promise);
-      if (underWay.size >= concurrency) await Promise.race(underWay);
-    }
-  } catch (error) {
-    failure.abort(error);
-  }
-  await Promise.all(underWay);
+  await Promise.all(Array.from({ length: concurrency }, take));
+  if (either.aborted) await iterator.return?.();
   either.throwIfAborted();
 }

@@ -1,6 +1,8 @@
 import type { CredentialSource } from './credentials.ts';
 import { encodeKey, encodeQuery, type QueryParameter } from './encode.ts';
 import { errorFromResponse, S3Error, type S3Target } from './errors.ts';
+import type { Traffic } from './lane.ts';
+import { Lanes } from './lanes.ts';
 import { presign, type PresignedUrl } from './presign.ts';
 import { defaultRetry, withRetry, type RetryPolicy } from './retry.ts';
 import { EMPTY_SHA256, hashPayload, Signer } from './sign.ts';
@@ -62,6 +64,7 @@ export class S3Client {
   readonly #retry: RetryPolicy;
   readonly #signer: Signer;
   readonly #transport: Transport;
+  readonly #lanes = new Lanes();
   readonly #now: () => Date;
 
   constructor(options: S3ClientOptions) {
@@ -86,36 +89,35 @@ export class S3Client {
     return { origin: `${protocol}//${host}`, host, path };
   }
 
+  /** What went out so far, and how much of it the store refused for being too much. */
+  get traffic(): Traffic {
+    return this.#lanes.traffic;
+  }
+
   /**
    * Sends a request until it succeeds (2xx) and `read` accepts the answer; what `read` throws is judged for a retry
    * like any other error. Throws `S3Error`, or the signal's reason.
    */
   async request<T>(request: S3Request, read: (response: WireResponse) => T, signal: AbortSignal): Promise<T> {
-    return withRetry(
-      this.#retry,
-      async () => {
-        const response = await this.#transport.send(await this.#sign(request, signal), request, signal);
-        if (response.status < 200 || response.status > 299) {
-          throw errorFromResponse(request, response.status, response.headers, response.body.toString('utf8'));
-        }
-        return read(response);
-      },
-      signal,
-    );
+    const attempt = async (): Promise<T> => {
+      const response = await this.#transport.send(await this.#sign(request, signal), request, signal);
+      if (response.status < 200 || response.status > 299) {
+        throw errorFromResponse(request, response.status, response.headers, response.body.toString('utf8'));
+      }
+      return read(response);
+    };
+    return withRetry(this.#retry, () => this.#paced(request, attempt, signal), signal);
   }
 
   /** The same for an answer whose body is a stream; once it flows, failures are the reader's. */
   async open(request: S3Request, signal: AbortSignal): Promise<StreamResponse> {
-    return withRetry(
-      this.#retry,
-      async () => {
-        const response = await this.#transport.open(await this.#sign(request, signal), request, signal);
-        if (response.status >= 200 && response.status <= 299) return response;
-        const text = (await response.body.text()).slice(0, 65_536);
-        throw errorFromResponse(request, response.status, response.headers, text);
-      },
-      signal,
-    );
+    const attempt = async (): Promise<StreamResponse> => {
+      const response = await this.#transport.open(await this.#sign(request, signal), request, signal);
+      if (response.status >= 200 && response.status <= 299) return response;
+      const text = (await response.body.text()).slice(0, 65_536);
+      throw errorFromResponse(request, response.status, response.headers, text);
+    };
+    return withRetry(this.#retry, () => this.#paced(request, attempt, signal), signal);
   }
 
   /** A URL that lets its holder do one thing to one key. `expiresIn` in seconds. */
@@ -139,6 +141,23 @@ export class S3Client {
 
   async close(): Promise<void> {
     await this.#transport.close();
+  }
+
+  /** Sends one attempt when the store can be expected to bear it, and takes in whether it did. */
+  async #paced<T>(request: S3Request, attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    const lane = this.#lanes.of(request.bucket, reads ? 'read' : 'write');
+    const turn = lane.enter(signal);
+    if (turn !== undefined) await turn;
+    const sentAt = performance.now();
+    try {
+      const result = await attempt();
+      lane.succeeded(sentAt);
+      return result;
+    } catch (error) {
+      if (error instanceof S3Error && error.retryClass === 'throttle') lane.refused(sentAt, error.retryAfter);
+      throw error;
+    }
   }
 
   async #sign(request: S3Request, signal: AbortSignal): Promise<WireRequest> {

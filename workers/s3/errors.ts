@@ -48,6 +48,11 @@ export class S3Error extends Error {
 
 const throttleCodes = new Set([
   'SlowDown',
+  'SlowDownRead',
+  'SlowDownWrite',
+  'ServiceUnavailable',
+  'RequestThrottled',
+  'RequestThrottledException',
   'Throttling',
   'ThrottlingException',
   'RequestLimitExceeded',
@@ -60,7 +65,6 @@ const transientCodes = new Set([
   'InternalError',
   'OperationAborted',
   'RequestTimeout',
-  'ServiceUnavailable',
   'Timeout',
 ]);
 const fatalCodes = new Set([

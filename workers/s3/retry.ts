@@ -5,12 +5,19 @@ import { S3Error } from './errors.ts';
 export interface RetryPolicy {
   /** Requests in all, the first included. */
   readonly attempts: number;
+  /** The same where the store only asks for fewer requests; default `attempts`. */
+  readonly throttledAttempts?: number;
   /** Mean of the first wait; it doubles from there. */
   readonly baseDelay: number;
   readonly maxDelay: number;
 }
 
-export const defaultRetry: RetryPolicy = { attempts: 6, baseDelay: 100, maxDelay: 10_000 };
+export const defaultRetry: RetryPolicy = {
+  attempts: 6,
+  throttledAttempts: 30,
+  baseDelay: 100,
+  maxDelay: 10_000,
+};
 
 /** The wait before attempt `attempt` (2 is the first repetition): full jitter, never shorter than the store asked for. */
 export function retryDelay(
@@ -26,16 +33,23 @@ export function retryDelay(
 /** Runs `work` until it succeeds, fails for good, or the attempts are used up. The last error is thrown. */
 export async function withRetry<T>(
   policy: RetryPolicy,
-  work: (attempt: number) => Promise<T>,
+  work: () => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
+  let throttled = 0;
+  let failed = 0;
+  for (;;) {
     try {
-      return await work(attempt);
+      return await work();
     } catch (error) {
-      if (signal.aborted || attempt >= policy.attempts || !isRetryable(error)) throw error;
-      const retryAfter = error instanceof S3Error ? error.retryAfter : undefined;
-      await sleep(retryDelay(policy, attempt + 1, retryAfter), undefined, { signal });
+      if (signal.aborted || !(error instanceof S3Error) || !isRetryable(error)) throw error;
+      const slowDown = error.retryClass === 'throttle';
+      if (slowDown) throttled += 1;
+      else failed += 1;
+      if (throttled >= (policy.throttledAttempts ?? policy.attempts) || failed >= policy.attempts)
+        throw error;
+      const attempt = slowDown ? throttled : failed;
+      await sleep(retryDelay(policy, attempt + 1, error.retryAfter), undefined, { signal });
     }
   }
 }

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 
 /** What a request is signed with. `expiration` is when the store stops taking it, if it is known. */
 export interface Credentials {
@@ -41,33 +41,44 @@ const neverSigned = new Set([
   'x-amzn-trace-id',
 ]);
 
+let lastDate = { second: -1, text: '' };
+
 /** `20260102T030405Z`, the form of time that SigV4 uses. */
 export function formatAmzDate(now: Date): string {
-  return now.toISOString().replace(/[:-]|\.\d{3}/g, '');
+  const second = Math.floor(now.getTime() / 1000);
+  if (second !== lastDate.second) {
+    lastDate = { second, text: now.toISOString().replace(/[:-]|\.\d{3}/g, '') };
+  }
+  return lastDate.text;
 }
 
 /** Lower-case hex SHA-256 of a body. */
 export function hashPayload(body: string | Uint8Array): string {
-  return body.length === 0 ? EMPTY_SHA256 : createHash('sha256').update(body).digest('hex');
+  return body.length === 0 ? EMPTY_SHA256 : hash('sha256', body);
 }
 
 function hmac(key: string | Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
 
+/** White space that the canonical form of a value does without. */
+const uncanonical = /^\s|\s$|[^\S ]|\s\s/;
+
 /** The signed header block: canonical `name:value` lines and the list of names, sorted. */
 export function canonicalHeaders(headers: Readonly<Record<string, string>>): {
   block: string;
   names: string;
 } {
-  const names = Object.keys(headers)
-    .filter((name) => !neverSigned.has(name))
-    .toSorted();
+  const sorted = Object.keys(headers).sort();
   let block = '';
-  for (const name of names) {
-    block += `${name}:${(headers[name] ?? '').trim().replace(/\s+/g, ' ')}\n`;
+  let names = '';
+  for (const name of sorted) {
+    if (neverSigned.has(name)) continue;
+    const value = headers[name] ?? '';
+    block += `${name}:${uncanonical.test(value) ? value.trim().replace(/\s+/g, ' ') : value}\n`;
+    names += names === '' ? name : `;${name}`;
   }
-  return { block, names: names.join(';') };
+  return { block, names };
 }
 
 /**

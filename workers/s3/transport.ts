@@ -1,6 +1,9 @@
 import { rootCertificates } from 'node:tls';
 import { Pool, type Dispatcher } from 'undici';
+import { followSignal } from './aborting.ts';
+import { Deadlines } from './deadlines.ts';
 import { S3Error, type S3Target } from './errors.ts';
+import { DeadlineExceeded, Exchange } from './exchange.ts';
 
 /** One attempt, signed and in wire form. */
 export interface WireRequest {
@@ -26,12 +29,10 @@ export interface StreamResponse {
   readonly body: Dispatcher.ResponseData['body'];
 }
 
-/** No answer that is read whole may be larger (a listing of 1,000 longest keys has 4 MB). */
-const maxBody = 32 * 1024 * 1024;
-
 /** Keeps connections to the hosts of one store. Redirects are never followed. `close` ends them. */
 export class Transport {
   readonly #pools = new Map<string, Pool>();
+  readonly #deadlines = new Deadlines();
   readonly #ca: string | undefined;
   readonly #connections: number;
 
@@ -42,27 +43,48 @@ export class Transport {
 
   /** Sends one attempt and reads the whole answer, whatever its status. Throws `S3Error` when there is none. */
   async send(request: WireRequest, target: S3Target, signal: AbortSignal): Promise<WireResponse> {
-    return this.#bounded(request, target, signal, async (attempt) => {
-      const { statusCode, headers, body } = await this.#dispatch(request, attempt);
-      const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of body) {
-        const bytes: Buffer = chunk;
-        size += bytes.length;
-        if (size > maxBody) throw new Error('the answer is larger than 32 MiB');
-        chunks.push(bytes);
-      }
-      const [first] = chunks;
-      const whole = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
-      return { status: statusCode, headers, body: whole };
-    });
+    signal.throwIfAborted();
+    const exchange = new Exchange();
+    const inTime = this.#deadlines.start(exchange, request.timeout);
+    const unfollow = followSignal(signal, exchange);
+    try {
+      this.#pool(request.origin).dispatch(
+        {
+          method: request.method,
+          path: request.path,
+          headers: request.headers,
+          body: request.body ?? null,
+          // The exchange has a deadline of its own.
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        },
+        exchange,
+      );
+      return await exchange.answer;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (!(error instanceof DeadlineExceeded)) throw connectionError(target, error);
+      const detail = `no complete answer within ${request.timeout / 1000} s`;
+      throw new S3Error(target, { code: 'Timeout', status: 0, detail, cause: error });
+    } finally {
+      inTime();
+      unfollow();
+    }
   }
 
   /** Sends one attempt and returns the body unread. The caller must read or destroy it. */
   async open(request: WireRequest, target: S3Target, signal: AbortSignal): Promise<StreamResponse> {
     signal.throwIfAborted();
     try {
-      const { statusCode, headers, body } = await this.#dispatch(request, signal);
+      const { statusCode, headers, body } = await this.#pool(request.origin).request({
+        method: request.method,
+        path: request.path,
+        headers: request.headers,
+        body: request.body ?? null,
+        signal,
+        headersTimeout: request.timeout,
+        bodyTimeout: request.timeout,
+      });
       return { status: statusCode, headers, body };
     } catch (error) {
       throw signal.aborted ? error : connectionError(target, error);
@@ -74,18 +96,6 @@ export class Transport {
     this.#pools.clear();
   }
 
-  #dispatch(request: WireRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    return this.#pool(request.origin).request({
-      method: request.method,
-      path: request.path,
-      headers: request.headers,
-      body: request.body ?? null,
-      signal,
-      headersTimeout: request.timeout,
-      bodyTimeout: request.timeout,
-    });
-  }
-
   #pool(origin: string): Pool {
     let pool = this.#pools.get(origin);
     if (pool === undefined) {
@@ -94,35 +104,6 @@ export class Transport {
       this.#pools.set(origin, pool);
     }
     return pool;
-  }
-
-  async #bounded<T>(
-    request: WireRequest,
-    target: S3Target,
-    signal: AbortSignal,
-    work: (attempt: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    signal.throwIfAborted();
-    const attempt = new AbortController();
-    const stop = (): void => attempt.abort(signal.reason);
-    const timer = setTimeout(
-      () => attempt.abort(new DOMException('deadline', 'TimeoutError')),
-      request.timeout,
-    );
-    signal.addEventListener('abort', stop, { once: true });
-    try {
-      return await work(attempt.signal);
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (attempt.signal.aborted) {
-        const detail = `no complete answer within ${request.timeout / 1000} s`;
-        throw new S3Error(target, { code: 'Timeout', status: 0, detail, cause: error });
-      }
-      throw connectionError(target, error);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', stop);
-    }
   }
 }
 

@@ -1,0 +1,77 @@
+import type { Dispatcher } from 'undici';
+import type { WireResponse } from './transport.ts';
+
+/** No answer that is read whole may be larger (a listing of 1,000 longest keys has 4 MB). */
+const maxBody = 32 * 1024 * 1024;
+
+/** An exchange that ended because its deadline came. */
+export class DeadlineExceeded extends Error {
+  override readonly name = 'DeadlineExceeded';
+}
+
+/** One request and the whole of its answer, as undici tells it. Ended once: by the answer, a failure, or being broken off. */
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly answer: Promise<WireResponse>;
+  readonly #resolve: (response: WireResponse) => void;
+  readonly #reject: (reason: unknown) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #ended = false;
+  #status = 0;
+  #headers: WireResponse['headers'] = {};
+  #first: Buffer | undefined;
+  #more: Buffer[] | undefined;
+  #size = 0;
+
+  constructor() {
+    const { promise, resolve, reject } = Promise.withResolvers<WireResponse>();
+    this.answer = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // It was broken off while it waited for a connection.
+    if (this.#ended) controller.abort(new Error('broken off'));
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: WireResponse['headers']): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#size += chunk.length;
+    if (this.#size > maxBody) controller.abort(new Error('the answer is larger than 32 MiB'));
+    else if (this.#first === undefined) this.#first = chunk;
+    else (this.#more ??= [this.#first]).push(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const body = this.#more === undefined ? (this.#first ?? Buffer.alloc(0)) : Buffer.concat(this.#more);
+    this.#resolve({ status: this.#status, headers: this.#headers, body });
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.#fail(error);
+  }
+
+  /** The deadline came. */
+  expire(): void {
+    this.abort(new DeadlineExceeded());
+  }
+
+  abort(reason: unknown): void {
+    if (this.#ended) return;
+    this.#fail(reason);
+    this.#controller?.abort(new Error('broken off'));
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#reject(reason);
+  }
+}
