@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PlanProblems } from '../../workers/copy/problems.ts';
 import { resolveJob } from '../../workers/copy/job.ts';
+import { ByteBudget, STREAM_BUDGET } from '../../workers/copy/budget.ts';
 import { enableLinearExpressions } from '../../workers/copy/linear.ts';
 import { hashObject } from '../../workers/copy/reread.ts';
 import type { TransferContext } from '../../workers/copy/transfer.ts';
@@ -52,6 +53,8 @@ async function verify(kind: 'Checksum' | 'Sample', mode: 'Copy' | 'Move' = 'Copy
     ends: { source: { client, bucket: 'from' }, destination: { client, bucket: 'to' } },
     guards: { sourcePinned: true, createOnly: true, deleteIfMatch: true },
     transfer: 'ServerSide',
+    plannedAt: new Date(),
+    budget: new ByteBudget(STREAM_BUDGET),
   };
   const planned = { ...row, action: 'Copy' } as const;
   const source = await lookAtSource(context, planned, signal);

@@ -13,6 +13,7 @@ import {
 } from '../s3/multipart.ts';
 import { getObject, type ByteRange, type ObjectHead } from '../s3/objects.ts';
 import { ensureTagging, getTagging } from '../s3/tagging.ts';
+import type { ByteBudget } from './budget.ts';
 import { runBounded } from './pool.ts';
 import { RowFailed } from './rowfailed.ts';
 
@@ -26,8 +27,10 @@ const MiB = 1024 ** 2;
 /** S3's own limits. */
 const smallestPart = 5 * MiB;
 const mostParts = 10_000;
-/** Parts of one object in flight. */
-const partConcurrency = 4;
+/** Parts of one object in flight; where they go through this process, its memory allows fewer. */
+const partConcurrency = 8;
+/** Bytes of a streamed part. */
+const streamedPart = 16 * MiB;
 
 /** The ranges in which an object is copied: equal parts of at most 128 MiB (more only for objects above 1.2 TiB). */
 export function splitParts(size: number, threshold: number, largest = 128 * MiB): ByteRange[] {
@@ -82,6 +85,8 @@ export async function copyInParts(
     readonly threshold: number;
     /** Called when all parts are there; what it throws keeps the object from being made of them. */
     readonly confirm?: () => Promise<void>;
+    /** What the parts that go through this process may hold in memory. */
+    readonly budget: ByteBudget;
     /** A checksum of the whole object that the copy is to have. */
     readonly checksum?: ChecksumAlgorithm | undefined;
   },
@@ -96,7 +101,7 @@ export async function copyInParts(
     headers['x-amz-checksum-algorithm'] = how.checksum.toUpperCase();
     headers['x-amz-checksum-type'] = 'FULL_OBJECT';
   }
-  const ranges = splitParts(row.size, how.threshold, how.transfer === 'Stream' ? 16 * MiB : undefined);
+  const ranges = splitParts(row.size, how.threshold, how.transfer === 'Stream' ? streamedPart : undefined);
   const target = { bucket: destination.bucket, key: row.destination };
   const upload = await createMultipart(destination.client, { ...target, headers }, signal);
   try {
@@ -105,7 +110,13 @@ export async function copyInParts(
       ranges.entries(),
       partConcurrency,
       async ([index, range], partSignal) => {
-        parts.push(await copyPart(ends, row, how.transfer, upload, { number: index + 1, range }, partSignal));
+        const part = { number: index + 1, range };
+        const copy = (): Promise<UploadedPart> =>
+          how.transfer === 'Stream'
+            ? streamPart(ends, row, upload, part, partSignal)
+            : copyPart(ends, row, upload, part, partSignal);
+        const held = how.transfer === 'Stream' ? range.last - range.first + 1 : 0;
+        parts.push(await how.budget.hold(held, copy, partSignal));
       },
       signal,
     );
@@ -124,23 +135,35 @@ export async function copyInParts(
   }
 }
 
+/** One part and where it is in the object. */
+interface Part {
+  readonly number: number;
+  readonly range: ByteRange;
+}
+
 async function copyPart(
-  ends: Ends,
+  { source, destination }: Ends,
   row: PlanRow,
-  transfer: 'ServerSide' | 'Stream',
   upload: Upload,
-  { number, range }: { readonly number: number; readonly range: ByteRange },
+  part: Part,
   signal: AbortSignal,
 ): Promise<UploadedPart> {
-  const { source, destination } = ends;
-  if (transfer === 'ServerSide') {
-    const pinned = { bucket: source.bucket, key: row.source, etag: row.etag };
-    return uploadPartCopy(destination.client, upload, { number, source: pinned, range }, signal);
-  }
+  const pinned = { bucket: source.bucket, key: row.source, etag: row.etag };
+  return uploadPartCopy(destination.client, upload, { ...part, source: pinned }, signal);
+}
+
+async function streamPart(
+  { source, destination }: Ends,
+  row: PlanRow,
+  upload: Upload,
+  { number, range }: Part,
+  signal: AbortSignal,
+): Promise<UploadedPart> {
   const what = { bucket: source.bucket, key: row.source, range, ifMatch: row.etag };
   const body = await getObject(source.client, what, signal);
   if (body?.length !== range.last - range.first + 1) {
     throw new RowFailed('SourceChanged', 'the source object is not what it was when the copy was planned');
   }
-  return uploadPart(destination.client, upload, { number, body }, signal);
+  const contentMd5 = createHash('md5').update(body).digest('base64');
+  return uploadPart(destination.client, upload, { number, body, contentMd5 }, signal);
 }

@@ -2,6 +2,7 @@ import type { PlanRow } from '../contract/copyplan.ts';
 import type { LedgerRow, RowOutcome } from '../contract/ledger.ts';
 import { S3Error } from '../s3/errors.ts';
 import type { LedgerWriter, RecordedRows } from './ledger.ts';
+import { sweepUploads } from './leftovers.ts';
 import { runBounded } from './pool.ts';
 import { explainStoreError, Unavailable } from './problems.ts';
 import { RowFailed } from './rowfailed.ts';
@@ -47,6 +48,8 @@ interface OpenRow {
  * aborted: then rows under way are finished and false is returned. `signal` breaks requests off.
  */
 export async function copyShard(work: ShardWork, stop: AbortSignal, signal: AbortSignal): Promise<boolean> {
+  // An earlier worker may have been killed in the middle of an upload.
+  if (work.resumed) await sweepUploads(work.context, unrecordedRows(work), signal);
   const tried = new Retried();
   const once = async (open: OpenRow, rowSignal: AbortSignal): Promise<void> => {
     try {
@@ -71,7 +74,14 @@ export async function copyShard(work: ShardWork, stop: AbortSignal, signal: Abor
   };
   await runBounded(untilStopped(tried.takePostponed(), stop), 4, again, signal);
   await work.ledger.close();
+  // What failed here may have left an upload that could not be aborted at once.
+  if (!stop.aborted) await sweepUploads(work.context, unrecordedRows(work), signal);
   return !stop.aborted;
+}
+
+/** The rows that were this worker's to do. */
+function* unrecordedRows({ rows, recorded }: ShardWork): Generator<PlanRow, void, undefined> {
+  for (const [number, row] of rows.entries()) if (!recorded.rows.has(number)) yield row;
 }
 
 /** Rows whose requests went on failing, which may be the store's fault or their own. */

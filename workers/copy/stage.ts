@@ -2,6 +2,7 @@ import type { PlanIndex } from '../contract/copyplan.ts';
 import { ledgerDoneKey } from '../contract/keys.ts';
 import type { LedgerRow } from '../contract/ledger.ts';
 import type { CopyResult } from '../contract/manifests.ts';
+import { ByteBudget, STREAM_BUDGET } from './budget.ts';
 import type { CopyJob } from './job.ts';
 import { LedgerWriter, readLedger, writeShardDone, type RecordedRows } from './ledger.ts';
 import type { CopyLog } from './log.ts';
@@ -122,7 +123,14 @@ async function sweep({ job, sides, owner, log }: StageWork, signal: AbortSignal)
 function contextOf({ job, sides }: StageWork, index: PlanIndex): TransferContext {
   const source = { client: sides.source, bucket: job.source.bucket };
   const destination = { client: sides.destination, bucket: job.destination.bucket };
-  return { job, ends: { source, destination }, guards: index.guards, transfer: index.transfer };
+  return {
+    job,
+    ends: { source, destination },
+    guards: index.guards,
+    transfer: index.transfer,
+    plannedAt: new Date(index.time),
+    budget: new ByteBudget(STREAM_BUDGET),
+  };
 }
 
 interface ShardRun {

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
 import { isEncryptedByKey, isPlainEtag, type ChecksumAlgorithm } from '../s3/checksums.ts';
 import { copyObject } from '../s3/copies.ts';
 import { S3Error } from '../s3/errors.ts';
 import { getObject, headObject, putObject, type ObjectHead } from '../s3/objects.ts';
 import { getTagging } from '../s3/tagging.ts';
+import type { ByteBudget } from './budget.ts';
 import { isIdentical } from './join.ts';
 import type { CopyJob } from './job.ts';
 import { carriedAttributes, copyInParts, type Ends } from './parts.ts';
@@ -15,10 +17,19 @@ export interface TransferContext {
   readonly ends: Ends;
   readonly guards: PlanIndex['guards'];
   readonly transfer: PlanIndex['transfer'];
+  /** When the plan was made: nothing of ours at the destination is older. */
+  readonly plannedAt: Date;
+  /** What all streamed objects under way may hold in memory. */
+  readonly budget: ByteBudget;
 }
 
 /** Streamed objects up to this size go in one piece, held in memory. Bytes. */
 export const STREAM_WHOLE = 16 * 1024 ** 2;
+
+/** Whether a row is too large for one request. */
+export function isCopiedInParts({ job, transfer }: TransferContext, row: PlanRow): boolean {
+  return row.size > (transfer === 'Stream' ? STREAM_WHOLE : job.multipartThreshold);
+}
 
 export interface CopyOptions {
   /** An earlier try may have made this copy already. */
@@ -94,18 +105,19 @@ async function send(
   signal: AbortSignal,
 ): Promise<string> {
   const fresh = !mayBeDone;
-  const { job, ends, guards, transfer } = context;
+  const { job, ends, guards, transfer, budget } = context;
   const { bucket } = ends.destination;
   const createOnly = fresh && job.onExisting !== 'Overwrite' && guards.createOnly;
-  const limit = transfer === 'Stream' ? STREAM_WHOLE : job.multipartThreshold;
-  if (row.size > limit) {
+  if (isCopiedInParts(context, row)) {
     const head = await headSource(context, row, signal);
-    const how = { head, transfer, threshold: job.multipartThreshold, checksum };
+    const how = { head, transfer, threshold: job.multipartThreshold, checksum, budget };
     if (transfer === 'Stream' || guards.sourcePinned) return copyInParts(ends, row, how, signal);
     const confirm = (): Promise<void> => requireUntouched(context, row, head, signal);
     return copyInParts(ends, row, { ...how, confirm }, signal);
   }
-  if (transfer === 'Stream') return streamObject(context, row, fresh, signal);
+  if (transfer === 'Stream') {
+    return budget.hold(row.size, () => streamObject(context, row, fresh, signal), signal);
+  }
   const source = { bucket: ends.source.bucket, key: row.source, etag: row.etag };
   const what = {
     source,
@@ -136,7 +148,8 @@ async function streamObject(
   if (body?.length !== row.size) throw sourceChanged();
   const createOnly = fresh && context.job.onExisting !== 'Overwrite';
   const to = { bucket: destination.bucket, key: row.destination };
-  return putObject(destination.client, { ...to, body, headers, createOnly }, signal);
+  const contentMd5 = createHash('md5').update(body).digest('base64');
+  return putObject(destination.client, { ...to, body, headers, createOnly, contentMd5 }, signal);
 }
 
 /** Checks the copy's ETag, or where ETags cannot be compared its size. */
@@ -171,8 +184,9 @@ async function resolveConflict(
   const head = await headDestination(context, row, signal);
   if (head !== undefined && isIdentical(row, head)) return head.etag;
   await headSource(context, row, signal);
-  if (head !== undefined && head.size === row.size && !(isPlainEtag(row.etag) && isPlainEtag(head.etag))) {
-    // Perhaps ours, but ETags of parts cannot tell. Writing the pinned source again makes it right in any case.
+  const tellsNothing = head?.size === row.size && !(isPlainEtag(row.etag) && isPlainEtag(head.etag));
+  if (head === undefined || tellsNothing) {
+    // Gone again, or perhaps ours, but ETags of parts cannot tell. Writing the pinned source again makes it right.
     return verify(context, row, await send(context, row, { ...options, mayBeDone: true }, signal), signal);
   }
   throw new RowFailed(

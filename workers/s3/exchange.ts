@@ -18,8 +18,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #ended = false;
   #status = 0;
   #headers: WireResponse['headers'] = {};
-  #first: Buffer | undefined;
-  #more: Buffer[] | undefined;
+  /** The body so far: its first chunk, or room for all of it, or chunks where nobody said how long it is. */
+  #body: Buffer | undefined;
+  #chunks: Buffer[] | undefined;
   #size = 0;
 
   constructor() {
@@ -41,16 +42,31 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const at = this.#size;
     this.#size += chunk.length;
     if (this.#size > maxBody) controller.abort(new Error('the answer is larger than 32 MiB'));
-    else if (this.#first === undefined) this.#first = chunk;
-    else (this.#more ??= [this.#first]).push(chunk);
+    else if (this.#chunks !== undefined) this.#chunks.push(chunk);
+    else if (this.#body === undefined) this.#begin(chunk);
+    else chunk.copy(this.#body, at);
+  }
+
+  #begin(chunk: Buffer): void {
+    const length = Number(this.#headers['content-length']);
+    if (length === chunk.length) {
+      this.#body = chunk;
+    } else if (length > chunk.length && length <= maxBody) {
+      // One copy of a large body, not two.
+      this.#body = Buffer.allocUnsafe(length);
+      chunk.copy(this.#body);
+    } else {
+      this.#chunks = [chunk];
+    }
   }
 
   onResponseEnd(): void {
     if (this.#ended) return;
     this.#ended = true;
-    const body = this.#more === undefined ? (this.#first ?? Buffer.alloc(0)) : Buffer.concat(this.#more);
+    const body = this.#body ?? Buffer.concat(this.#chunks ?? []);
     this.#resolve({ status: this.#status, headers: this.#headers, body });
   }
 

@@ -48,10 +48,17 @@ export async function createMultipart(
 export async function uploadPart(
   client: S3Client,
   upload: Upload,
-  part: { number: number; body: Uint8Array },
+  part: {
+    number: number;
+    body: Uint8Array;
+    /** Base64 MD5 of the body, which the store then checks. */
+    contentMd5?: string;
+  },
   signal: AbortSignal,
 ): Promise<UploadedPart> {
-  const request = { ...partRequest('UploadPart', upload, part.number), body: part.body };
+  const headers: Record<string, string> =
+    part.contentMd5 === undefined ? {} : { 'content-md5': part.contentMd5 };
+  const request = { ...partRequest('UploadPart', upload, part.number), body: part.body, headers };
   return client.request(
     request,
     (response) => ({ number: part.number, etag: unquoteEtag(String(response.headers['etag'] ?? '')) }),

@@ -69,7 +69,7 @@ export function canonicalHeaders(headers: Readonly<Record<string, string>>): {
   block: string;
   names: string;
 } {
-  const sorted = Object.keys(headers).sort();
+  const sorted = Object.keys(headers).toSorted();
   let block = '';
   let names = '';
   for (const name of sorted) {

@@ -40,7 +40,7 @@ export class Bytes implements Content {
   }
 
   describe(): string {
-    return `bytes ${md5(this.#bytes)}`;
+    return this.size === 0 ? 'nothing' : `bytes ${md5(this.#bytes)}`;
   }
 }
 
@@ -75,7 +75,7 @@ export class Generated implements Content {
   }
 
   describe(): string {
-    return `generated ${this.seed} from ${this.first} for ${this.size}`;
+    return this.size === 0 ? 'nothing' : `generated ${this.seed} from ${this.first} for ${this.size}`;
   }
 }
 

@@ -1,7 +1,7 @@
 import { answerEmpty, answerXml, type Answer } from './answer.ts';
 import type { Bucket, StoredUpload } from './bucket.ts';
 import { digestOf, joinContents, md5, receiveContent, sliceContent } from './content.ts';
-import { attributesOf, guardDestination, readSource } from './objects.ts';
+import { attributesOf, checkMd5, guardDestination, readSource } from './objects.ts';
 import { Refusal } from './refusal.ts';
 import { headerOf, rangeOf, type DoubleRequest } from './request.ts';
 import type { Store } from './store.ts';
@@ -32,6 +32,7 @@ function partNumber(request: DoubleRequest): number {
 
 export function uploadPart(bucket: Bucket, request: DoubleRequest): Answer {
   const upload = findUpload(bucket, request);
+  checkMd5(request);
   const etag = md5(request.body);
   upload.parts.set(partNumber(request), { content: receiveContent(request.body), etag });
   return answerEmpty(200, { etag: `"${etag}"` });

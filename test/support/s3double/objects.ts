@@ -1,7 +1,7 @@
 import { answerEmpty, answerXml, type Answer } from './answer.ts';
 import type { Bucket, StoredObject } from './bucket.ts';
 import { decodePercent, escapeForXml } from './bytestring.ts';
-import { receiveContent } from './content.ts';
+import { md5, receiveContent } from './content.ts';
 import { Refusal } from './refusal.ts';
 import { copySourceOf, headerOf, rangeOf, type DoubleRequest } from './request.ts';
 import type { Condition } from './setup.ts';
@@ -39,8 +39,16 @@ export function unquote(etag: string): string {
   return etag.replaceAll('"', '');
 }
 
+/** @throws Refusal when a body is not what its `content-md5` says. */
+export function checkMd5(request: DoubleRequest): void {
+  const said = headerOf(request, 'content-md5');
+  if (said !== undefined && said !== Buffer.from(md5(request.body), 'hex').toString('base64'))
+    throw new Refusal(400, 'BadDigest');
+}
+
 export function putObject(store: Store, bucket: Bucket, request: DoubleRequest): Answer {
   guardDestination(store, bucket, request, 'putIfNoneMatch');
+  checkMd5(request);
   const { key, body } = request;
   const tagging = headerOf(request, 'x-amz-tagging') ?? '';
   const content = receiveContent(body);

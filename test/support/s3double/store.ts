@@ -16,17 +16,18 @@ export class Store {
   constructor(setup: ResolvedSetup) {
     this.#ignored = new Set(setup.ignored);
     this.#aliases = setup.aliases;
-    for (const name of setup.buckets) this.#buckets.set(name, new Bucket());
-    for (const series of setup.series) this.#provide(series.bucket).series.push(new KeySeries(series));
+    for (const name of setup.buckets) this.provide(name);
+    for (const series of setup.series) this.provide(series.bucket).series.push(new KeySeries(series));
     for (const { bucket, key, size, seed, headers } of setup.generated) {
       const content = new Generated(seed, size);
       // What one request cannot write has the ETag of an upload in parts.
       const etag = size > 5 * 1024 ** 3 ? `${md5(content.describe())}-1024` : digestOf(content);
-      this.write(this.#provide(bucket), { key: toByteString(key), content, etag, headers, tagging: '' });
+      this.write(this.provide(bucket), { key: toByteString(key), content, etag, headers, tagging: '' });
     }
   }
 
-  #provide(name: string): Bucket {
+  /** The bucket of that name, made when it does not exist. */
+  provide(name: string): Bucket {
     let bucket = this.#buckets.get(name);
     if (bucket === undefined) {
       bucket = new Bucket();
