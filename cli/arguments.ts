@@ -7,6 +7,7 @@ export const USAGE = `ebbflow: look at the results and logs of pipeline runs; co
   ebbflow copy s3://BUCKET/PREFIX s3://BUCKET/PREFIX [--match RE --replace TEMPLATE] ...   see ebbflow copy --help
   ebbflow results list [--run-namespace NS] [--pipeline NAME] [--result RESULT] [--limit N] [--after CURSOR]
   ebbflow results show UID
+  ebbflow results failures UID [--stage NAME]   objects that copies could not copy, and why
   ebbflow logs UID [--stage NAME] [--worker N] [--container NAME] [--follow] [--timestamps] [--raw]
 
 Options of results and logs
@@ -34,6 +35,7 @@ export type Command = { json: boolean; connection: Connection } & (
       after: string | undefined;
     }
   | { name: 'show'; uid: string }
+  | { name: 'failures'; uid: string; stage: string | undefined }
   | { name: 'logs'; uid: string; filter: LogSelection; follow: boolean; timestamps: boolean; raw: boolean }
 );
 
@@ -66,6 +68,7 @@ const COMMON = ['json', 'namespace', 'context', 'server', 'help'];
 const ALLOWED = {
   list: ['run-namespace', 'pipeline', 'result', 'limit', 'after'],
   show: [],
+  failures: ['stage'],
   logs: ['stage', 'worker', 'container', 'follow', 'timestamps', 'raw'],
 } as const;
 
@@ -95,6 +98,10 @@ export function parseCommand(args: readonly string[]): Command {
   if (first === 'results' && second === 'show') {
     only('show');
     return { ...base, name: 'show', uid: readUID(rest) };
+  }
+  if (first === 'results' && second === 'failures') {
+    only('failures');
+    return { ...base, name: 'failures', uid: readUID(rest), stage: values.stage };
   }
   if (first === 'logs') {
     only('logs');

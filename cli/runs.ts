@@ -3,6 +3,7 @@ import { RESULTS_ROUTES, runReply, runsReply } from '../workers/contract/results
 import { type Command, parseCommand, USAGE } from './arguments.ts';
 import { ResultsClient } from './client.ts';
 import { CliError } from './errors.ts';
+import { listFailures } from './failures.ts';
 import { formatEntry } from './logs.ts';
 import { openForward } from './portforward.ts';
 import { printRun, printRuns } from './results.ts';
@@ -28,6 +29,9 @@ async function run(command: Command, client: ResultsClient, signal: AbortSignal)
       const reply = await client.get(runReply, RESULTS_ROUTES.run(command.uid), {}, signal);
       return write(command.json ? `${JSON.stringify(reply, undefined, 2)}\n` : printRun(reply, new Date()));
     }
+    case 'failures':
+      for await (const text of listFailures(command, client, signal)) await write(text);
+      return undefined;
     case 'logs':
       return printLogs(command, client, signal);
   }

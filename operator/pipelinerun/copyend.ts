@@ -63,6 +63,6 @@ function describeCopy({ copied, renamed, skipped, moved, failed }: CopyResult): 
   const parts = [`${count(copied, 'object')} copied`, `${renamed} renamed`];
   if (skipped > 0) parts.push(`${skipped} already there`);
   if (moved > 0) parts.push(`${count(moved, 'source')} deleted`);
-  if (failed > 0) parts.push(`${failed} failed`);
+  if (failed > 0) parts.push(`${failed} failed (ebbflow results failures)`);
   return parts.join(', ');
 }

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT } from '../../workers/contract/exitcodes.ts';
+import { deadLetter, shardDone } from '../../workers/contract/ledger.ts';
+import { unpackLines } from '../../workers/copy/frames.ts';
 import { deleteObject, putObject } from '../../workers/s3/objects.ts';
 import { clientOf, contents, CopyBed, listAll, patientSignal, seed } from '../support/copybed.ts';
 import { startJudge } from '../support/judge.ts';
@@ -128,6 +130,17 @@ describe('faults that do not pass', () => {
       /^1 of 20 objects failed, more than copy\.maxFailures 0: "k7": StoreError/,
     );
     expect(await listAll(bed.client, to)).toHaveLength(19);
+    const [key = ''] = ended.manifest?.copy?.deadLetters ?? [];
+    expect(key).toMatch(/^arrange\/ledger\/0\/[0-9a-f-]{36}-failed\.zst$/);
+    const done = shardDone.parse(JSON.parse((await bed.result('arrange/ledger/0/done.json')).toString()));
+    expect(done.deadLetters).toMatchObject({ key, rows: 1 });
+    const lines = await unpackLines(await bed.result(key));
+    expect(lines.map((line) => deadLetter.parse(JSON.parse(line)))).toMatchObject([
+      { source: 'k7', destination: 'k7', error: expect.stringMatching(/^StoreError: /) },
+    ]);
+    // Another pod finds the shard closed, and names the same object.
+    proxy.onRequest = () => 'pass';
+    expect((await bed.run(stage())).manifest?.copy?.deadLetters).toEqual([key]);
   });
 
   test('within maxFailures the stage succeeds and says so', async () => {

@@ -216,6 +216,7 @@ describe('fetch', () => {
       ['digits/label=1/a', 'A'],
       ['digits/label=2/b', 'BB'],
       ['digits/label=3/c', 'CCC'],
+      ['digits/label=5/e', 'EEEE'],
       ['digits/older', 'not of this stage'],
     ]);
     const etags = new Map((await listAll(client, bucket)).map(({ key, etag }) => [key, etag]));
@@ -248,8 +249,27 @@ describe('fetch', () => {
     expect(await fetchStage('arrange')).toBe(EXIT.inputFailed);
     await expectInputFailed('arrange/ledger/0/done.json is missing');
     put('arrange/ledger/0/done.json', done);
+    expect(await fetchStage('arrange')).toBe(EXIT.inputFailed);
+    await expectInputFailed('arrange/ledger/2/done.json is missing');
+    // The shard of another worker, with the empty segment that every pod begins with.
+    const others = [0, 1].map(
+      (seq) => `arrange/ledger/2/00000000-0000-4000-8000-000000000003-00000${seq}.zst`,
+    );
+    bed.double.objects.set(others[0] ?? '', await packLines([]));
+    bed.double.objects.set(others[1] ?? '', await packLines([row(0, 'Copied', 'digits/label=5/e', 4)]));
+    put('arrange/ledger/2/done.json', {
+      ...done,
+      shard: 2,
+      rows: 1,
+      segments: others.map((key, rows) => ({ key, rows, sha256: someSha })),
+    });
     expect(await fetchStage('arrange')).toBe(EXIT.ok);
-    expect(await tree(input)).toEqual({ 'label=1/a': 'A', 'label=2/b': 'BB', 'label=3/c': 'CCC' });
+    expect(await tree(input)).toEqual({
+      'label=1/a': 'A',
+      'label=2/b': 'BB',
+      'label=3/c': 'CCC',
+      'label=5/e': 'EEEE',
+    });
   });
 
   test('a stage that stored nothing, and two objects for one file, are refused', async () => {
@@ -307,7 +327,11 @@ function planIndex(): unknown {
     unchanged: 0,
     renamed: 4,
     bytes: 7,
-    workers: 1,
-    shards: [{ shard: 0, index: 0, rows: 4, bytes: 7, sha256: someSha }],
+    workers: 2,
+    // Not 1: a planner that died had taken it.
+    shards: [
+      { shard: 0, index: 0, rows: 4, bytes: 7, sha256: someSha },
+      { shard: 2, index: 1, rows: 1, bytes: 4, sha256: someSha },
+    ],
   };
 }

@@ -10,6 +10,9 @@ import { systemClock } from '../../operator/kube/clock.ts';
 import { silentLogger } from '../../operator/kube/logger.ts';
 import { createResultsApi } from '../../operator/results/api/server.ts';
 import type { ResultsService } from '../../operator/results/results.ts';
+import { deadLettersKey, ledgerDoneKey } from '../../workers/contract/keys.ts';
+import { formatDeadLetter } from '../../workers/contract/ledger.ts';
+import { packLines } from '../../workers/copy/frames.ts';
 import { runsReply } from '../../workers/contract/resultsapi.ts';
 import { attemptRef, FakeContainerLog, podOf, textLines, timeOf, uid } from '../support/results/fakepods.ts';
 import { MemoryStore } from '../support/results/memorystore.ts';
@@ -89,6 +92,49 @@ function cli(args: readonly string[], env: Record<string, string> = {}): Promise
     );
   });
 }
+
+test('what a copy could not copy is listed with the reason, stage by stage', async () => {
+  const world = await serve();
+  const prefix = `v1/test/team/${uid(2)}/`;
+  const { status, ...live } = decidedRun({ uid: uid(2), name: 'running' });
+  const stages = [
+    { name: 'arrange', state: 'Running' as const, progress: { done: 1, total: 2, unit: 'objects' } },
+  ];
+  world.runs.push({ ...live, status: { ...status, outcome: undefined, stages } });
+  const row = {
+    source: 'raw/\u001b[31m1',
+    sourceEtag: 'e',
+    size: 1,
+    destination: 'lake/1',
+    destinationEtag: '',
+  };
+  const line = formatDeadLetter({ ...row, row: 0, outcome: 'Failed', time: 0, error: 'Odd: no' });
+  const key = deadLettersKey('arrange', 3, uid(7));
+  const counts = { rows: 1, copied: 0, skipped: 0, unchanged: 0, failed: 1, bytes: 0 };
+  const deadLetters = { key, rows: 1, sha256: '0'.repeat(64) };
+  const done = { version: 1, shard: 3, ...counts, segments: [], deadLetters };
+  const nothing = { version: 1, shard: 4, ...counts, failed: 0, segments: [] };
+  await world.store.put(prefix + key, await packLines([line]), { signal });
+  await world.store.put(prefix + ledgerDoneKey('arrange', 3), Buffer.from(JSON.stringify(done)), { signal });
+  await world.store.put(prefix + ledgerDoneKey('arrange', 4), Buffer.from(JSON.stringify(nothing)), {
+    signal,
+  });
+  const listed = await cli(['results', 'failures', uid(2), '--server', world.url]);
+  expect(listed.stderr).toBe('');
+  expect(listed.stdout).toMatch(/^arrange  raw\/\S*\[31m1 -> lake\/1  Odd: no\n$/);
+  expect(listed.stdout).not.toContain('\u001b');
+  const json = await cli([
+    'results',
+    'failures',
+    uid(2),
+    '--stage',
+    'arrange',
+    '--json',
+    '--server',
+    world.url,
+  ]);
+  expect(json.stdout).toBe(`${line}\n`);
+});
 
 test('finished and live runs are listed, shown, and their logs read', async () => {
   const world = await serve();

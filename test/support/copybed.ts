@@ -197,7 +197,7 @@ export class CopyBed {
 
   /** Every row that is in the ledger, whichever pod wrote it. */
   async ledgerRows(): Promise<LedgerRow[]> {
-    const segments = (await this.resultKeys()).filter((key) => /\/ledger\/\d+\/.*\.zst$/.test(key));
+    const segments = (await this.resultKeys()).filter((key) => /\/ledger\/\d+\/.*-\d{6}\.zst$/.test(key));
     const rows: LedgerRow[] = [];
     for (const key of segments) {
       const whole = { bucket: this.results, key: this.grants.prefix + key };
@@ -205,6 +205,14 @@ export class CopyBed {
       if (frame !== undefined) rows.push(...(await unpackLines(frame)).map(parseLedgerRow));
     }
     return rows;
+  }
+
+  /** An object of the run in the results bucket, by its key relative to the run. */
+  async result(key: string): Promise<Buffer> {
+    const whole = { bucket: this.results, key: this.grants.prefix + key };
+    const body = await getObject(this.client, whole, patientSignal);
+    if (body === undefined) throw new Error(`there is no ${key}`);
+    return body;
   }
 
   /** worker.json of a pod, if it wrote one. */

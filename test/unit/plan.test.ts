@@ -255,7 +255,7 @@ describe('a copy whose workers have ended', () => {
     expect(stageOf(3, words)).toMatchObject({
       state: 'Failed',
       reason: 'CopyFailed',
-      message: '26 objects copied, 30 renamed, 4 failed; copy.maxFailures is 3',
+      message: '26 objects copied, 30 renamed, 4 failed (ebbflow results failures); copy.maxFailures is 3',
     });
   });
 
@@ -302,6 +302,6 @@ describe('a copy whose workers have ended', () => {
         }),
       ),
     )?.message;
-    expect(message).toMatch(/^21 objects copied, 30 renamed, 9 failed; /);
+    expect(message).toMatch(/^21 objects copied, 30 renamed, 9 failed \(ebbflow results failures\); /);
   });
 });

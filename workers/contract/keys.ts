@@ -47,13 +47,19 @@ export const planShardKey = (stage: string, shard: number): string => `${stage}/
 export const ledgerPrefix = (stage: string): string => `${stage}/ledger/`;
 export const ledgerSegmentKey = (stage: string, shard: number, podUID: string, seq: number): string =>
   `${stage}/ledger/${shard}/${podUID}-${String(seq).padStart(6, '0')}.zst`;
+/** What failed of a shard, in words of the pod that closed it. */
+export const deadLettersKey = (stage: string, shard: number, podUID: string): string =>
+  `${stage}/ledger/${shard}/${podUID}-failed.zst`;
 export const ledgerDoneKey = (stage: string, shard: number): string => `${stage}/ledger/${shard}/done.json`;
 
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const LABEL = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
 const ATTEMPT = new RegExp(`^(${LABEL})/(\\d{1,9})/(${UUID})\\.0/(.+)$`);
 const PLAN = new RegExp(`^(${LABEL})/plan/(?:\\d{1,9}\\.zst|(?:index|report)\\.json)$`);
-const LEDGER = new RegExp(`^(${LABEL})/ledger/\\d{1,9}/(?:(${UUID})-\\d{6,9}\\.zst|done\\.json)$`);
+const LEDGER = new RegExp(`^(${LABEL})/ledger/\\d{1,9}/(?:(${UUID})-(?:\\d{6,9}|failed)\\.zst|done\\.json)$`);
+
+/** Whether the key of a ledger is that of a segment. */
+export const isLedgerSegment = (relative: string): boolean => /-\d{6,9}\.zst$/.test(relative);
 
 /** The attempt that a relative key belongs to, and the rest of the key; undefined for any other key. */
 export function parseAttemptKey(relative: string): (AttemptKey & { rest: string }) | undefined {

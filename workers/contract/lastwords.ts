@@ -1,5 +1,5 @@
 /** What the workers of a stage did together, from their manifests. Pure. */
-import type { CopyResult, WorkerManifest } from './manifests.ts';
+import { MOST_DEAD_LETTERS, type CopyResult, type WorkerManifest } from './manifests.ts';
 
 /**
  * The last word of every worker index that left one. A pod of an index goes on where the one before it ended, so that
@@ -34,6 +34,7 @@ export function sumCopies(words: readonly WorkerManifest[]): CopyResult | undefi
       failed: sum.failed + one.failed,
       bytes: sum.bytes + one.bytes,
       ...addVerified(sum, one),
+      ...bothDeadLetters(sum, one),
     }),
     first,
   );
@@ -46,4 +47,9 @@ function addVerified(a: CopyResult, b: CopyResult): Pick<CopyResult, 'verified' 
     verified: (a.verified ?? 0) + (b.verified ?? 0),
     reread: (a.reread ?? 0) + (b.reread ?? 0),
   };
+}
+
+function bothDeadLetters(a: CopyResult, b: CopyResult): Pick<CopyResult, 'deadLetters'> {
+  const deadLetters = [...(a.deadLetters ?? []), ...(b.deadLetters ?? [])].slice(0, MOST_DEAD_LETTERS);
+  return deadLetters.length === 0 ? {} : { deadLetters };
 }

@@ -1,6 +1,7 @@
 /**
  * The ledger of a copy stage: what became of every row of a plan, in segments that are written once
- * (`ledger/<shard>/<podUID>-<seq>.zst`, one zstd frame of lines), and `done.json`, which closes a shard.
+ * (`ledger/<shard>/<podUID>-<seq>.zst`, one zstd frame of lines), and `done.json`, which closes a shard
+ * and names the object with what failed.
  */
 import { z } from 'zod';
 
@@ -32,6 +33,7 @@ export const SEGMENT_ROWS = 10_000;
 export const SEGMENT_MILLISECONDS = 5_000;
 
 const count = z.int().min(0);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 export const shardDone = z.object({
   version: z.literal(1),
@@ -43,8 +45,33 @@ export const shardDone = z.object({
   failed: count,
   /** Of the copied. */
   bytes: count,
-  segments: z.array(z.object({ key: z.string(), rows: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
+  segments: z.array(z.object({ key: z.string(), rows: count, sha256 })),
+  /** The object with what failed, one {@link deadLetter} per line; absent when nothing did. */
+  deadLetters: z.object({ key: z.string(), rows: count, sha256 }).optional(),
 });
+
+/** One line of the object with what failed: for people, so it says what each field is. */
+export const deadLetter = z.object({
+  source: z.string(),
+  sourceEtag: z.string(),
+  size: count,
+  destination: z.string(),
+  /** A code and a sentence. */
+  error: z.string(),
+  time: z.iso.datetime(),
+});
+
+/** One line without its end. */
+export function formatDeadLetter({ source, sourceEtag, size, destination, error, time }: LedgerRow): string {
+  return JSON.stringify({
+    source,
+    sourceEtag,
+    size,
+    destination,
+    error: error ?? 'failed',
+    time: new Date(time).toISOString(),
+  });
+}
 
 export type ShardDone = z.infer<typeof shardDone>;
 

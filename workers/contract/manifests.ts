@@ -66,7 +66,10 @@ const exit = z.object({
   oomKills: count.optional(),
 });
 
-/** Figures of a copy worker. */
+/** Objects with what failed that a manifest or a record names at most. Each shard's done.json names its own. */
+export const MOST_DEAD_LETTERS = 10;
+
+/** Figures of a copy worker, or of all workers of a stage. */
 export const copyResult = z.object({
   /** Objects in the plan, without those left out by onUnmatched: Skip. */
   planned: count,
@@ -86,6 +89,8 @@ export const copyResult = z.object({
   verified: count.optional(),
   /** Of the verified, those that had to be read again on both sides. */
   reread: count.optional(),
+  /** Keys of objects, relative to the run, that have what failed, a shard each; the first of them. */
+  deadLetters: z.array(z.string()).max(MOST_DEAD_LETTERS).optional(),
 });
 
 export const outputsResult = z.object({ files: count, bytes: count, key: z.string(), sha256 });

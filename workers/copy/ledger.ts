@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ledgerDoneKey, ledgerPrefix, ledgerSegmentKey } from '../contract/keys.ts';
+import { isLedgerSegment, ledgerDoneKey, ledgerPrefix, ledgerSegmentKey } from '../contract/keys.ts';
 import {
   formatLedgerRow,
   parseLedgerRow,
@@ -31,7 +31,7 @@ export async function readLedger(
   const rows = new Map<number, LedgerRow>();
   const segments: Segment[] = [];
   for (const key of existing) {
-    if (!key.startsWith(prefix) || key === ledgerDoneKey(stage, shard)) continue;
+    if (!key.startsWith(prefix) || !isLedgerSegment(key)) continue;
     const frame = await results.get(key, signal);
     const lines = await unpackLines(frame);
     for (const line of lines) {
@@ -159,14 +159,4 @@ export class LedgerWriter {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
-}
-
-/** Closes a shard. Another pod of the same worker may have done so already; its word is as good as ours. */
-export async function writeShardDone(
-  results: ResultsStore,
-  stage: string,
-  done: ShardDone,
-  signal: AbortSignal,
-): Promise<void> {
-  await results.put(ledgerDoneKey(stage, done.shard), Buffer.from(JSON.stringify(done)), signal);
 }

@@ -1,10 +1,9 @@
 import type { PlanIndex } from '../contract/copyplan.ts';
-import { ledgerDoneKey } from '../contract/keys.ts';
 import type { LedgerRow } from '../contract/ledger.ts';
 import type { CopyResult } from '../contract/manifests.ts';
 import { ByteBudget, STREAM_BUDGET } from './budget.ts';
 import type { CopyJob } from './job.ts';
-import { LedgerWriter, readLedger, writeShardDone, type RecordedRows } from './ledger.ts';
+import { LedgerWriter, readLedger } from './ledger.ts';
 import type { CopyLog } from './log.ts';
 import { deleteSources } from './move.ts';
 import { S3Error } from '../s3/errors.ts';
@@ -17,6 +16,7 @@ import { Unavailable, type PlanProblems } from './problems.ts';
 import type { ResultsStore } from './results.ts';
 import type { ScratchPlace } from './scratch.ts';
 import { copyShard } from './shard.ts';
+import { closeShard } from './sharddone.ts';
 import { Tally } from './tally.ts';
 import type { TransferContext } from './transfer.ts';
 
@@ -177,34 +177,14 @@ async function runShard(run: ShardRun, signals: StageSignals): Promise<boolean> 
       await ledger.close();
     }
   }
-  if (!existing.has(ledgerDoneKey(stage, number))) {
-    const segments = [...recorded.segments, ...ledger.segments];
-    await writeShardDone(results, stage, summarise(shard, rows, segments), signals.last);
-  }
+  const segments = [...recorded.segments, ...ledger.segments];
+  const closing = { stage, shard, podUID, rows, segments };
+  const { deadLetters } = await closeShard(results, closing, existing, signals.last);
+  if (deadLetters !== undefined) tally.addDeadLetters(deadLetters.key);
   if (work.job.mode === 'Move') {
     const { moved, left } = await deleteSources(context, rows, signals.stop, signals.abort);
     tally.addMoved(moved, left);
     for (const why of left.first) log.warn({ why }, 'source not deleted');
   }
   return !signals.stop.aborted;
-}
-
-function summarise(
-  shard: PlanIndex['shards'][number],
-  rows: readonly LedgerRow[],
-  segments: RecordedRows['segments'],
-): Parameters<typeof writeShardDone>[2] {
-  const having = (outcome: LedgerRow['outcome']) => rows.filter((row) => row.outcome === outcome);
-  const copied = having('Copied');
-  return {
-    version: 1,
-    shard: shard.shard,
-    rows: shard.rows,
-    copied: copied.length,
-    skipped: having('Skipped').length,
-    unchanged: having('Unchanged').length,
-    failed: having('Failed').length,
-    bytes: copied.reduce((sum, row) => sum + row.size, 0),
-    segments: [...segments],
-  };
 }

@@ -1,5 +1,5 @@
 import type { LedgerRow } from '../contract/ledger.ts';
-import type { CopyResult } from '../contract/manifests.ts';
+import { MOST_DEAD_LETTERS, type CopyResult } from '../contract/manifests.ts';
 import type { CopyJob } from './job.ts';
 import { isRenamed } from './drafts.ts';
 import { nameKey } from './problems.ts';
@@ -10,6 +10,7 @@ export class Tally {
   readonly #job: CopyJob;
   readonly #counts: CopyResult;
   readonly #failures: string[] = [];
+  readonly #deadLetters: string[] = [];
   /** Rows copied and their bytes since this pod started. */
   ownObjects = 0;
   ownBytes = 0;
@@ -68,6 +69,11 @@ export class Tally {
     this.#failures.push(...left.first.slice(0, 10 - this.#failures.length));
   }
 
+  /** A shard was closed, and this object has what failed of it. */
+  addDeadLetters(key: string): void {
+    if (this.#deadLetters.length < MOST_DEAD_LETTERS) this.#deadLetters.push(key);
+  }
+
   /** Rows with an outcome. */
   get done(): number {
     const { copied, skipped, unchanged, failed } = this.#counts;
@@ -80,6 +86,7 @@ export class Tally {
   }
 
   get result(): CopyResult {
-    return { ...this.#counts };
+    const deadLetters = [...this.#deadLetters];
+    return { ...this.#counts, ...(deadLetters.length > 0 ? { deadLetters } : {}) };
   }
 }
