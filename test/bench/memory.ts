@@ -142,22 +142,29 @@ async function play(from: number, to: number): Promise<void> {
 
 /** For the garbage of the last run to be collected, in milliseconds. */
 const settle = 10_000;
-await sleep(settle);
-const idle = await memory();
-console.log('idle', idle);
-await play(0, 105);
-await sleep(settle);
-const early = await memory();
-console.log('after 105 runs', early);
-const runs = Number(values.runs);
-await play(105, 105 + runs);
-await sleep(settle);
-const late = await memory();
-console.log(`after ${105 + runs} runs`, late);
-console.log('target: at most 110 MB idle and 20 MB per 1,000 runs kept');
-console.log(`per 1,000 runs kept: ${Math.round(((late.rss - early.rss) / runs) * 10_000) / 10} MB`);
-operator.kill();
-await new Promise((resolve) => operator.once('exit', resolve));
-await api.stop();
-await gateway.stop();
-await rm(folder, { recursive: true, force: true });
+async function measure(): Promise<void> {
+  await sleep(settle);
+  const idle = await memory();
+  console.log('idle', idle);
+  await play(0, 105);
+  await sleep(settle);
+  const early = await memory();
+  console.log('after 105 runs', early);
+  const runs = Number(values.runs);
+  await play(105, 105 + runs);
+  await sleep(settle);
+  const late = await memory();
+  console.log(`after ${105 + runs} runs`, late);
+  console.log('target: at most 110 MB idle and 20 MB per 1,000 runs kept');
+  console.log(`per 1,000 runs kept: ${Math.round(((late.rss - early.rss) / runs) * 10_000) / 10} MB`);
+}
+
+try {
+  await measure();
+} finally {
+  operator.kill();
+  if (operator.exitCode === null) await new Promise((resolve) => operator.once('exit', resolve));
+  await api.stop();
+  await gateway.stop();
+  await rm(folder, { recursive: true, force: true });
+}
