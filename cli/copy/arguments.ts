@@ -9,6 +9,8 @@ import { readStores, type StoreFlags } from './storeflags.ts';
 export interface CopyJobText {
   readonly source: S3Location;
   readonly destination: S3Location;
+  /** An object with one key per line, instead of a listing. */
+  readonly keyList: { readonly bucket: string; readonly key: string } | undefined;
   readonly rename: readonly { readonly match: string; readonly replace: string }[];
   readonly mode: 'Copy' | 'Move';
   readonly onUnmatched: 'Fail' | 'Skip' | 'Copy';
@@ -71,6 +73,7 @@ function readJob(values: CopyOptions, source: string, destination: string): Copy
   return {
     source: parseLocation(source, 'source'),
     destination: parseLocation(destination, 'destination'),
+    keyList: readKeyList(values['key-list']),
     rename: pairRules(values.match ?? [], values.replace ?? []),
     mode: values.move === true ? 'Move' : 'Copy',
     onUnmatched: choose('on-unmatched', values['on-unmatched'], ['Fail', 'Skip', 'Copy'], 'Fail'),
@@ -92,6 +95,13 @@ function readJob(values: CopyOptions, source: string, destination: string): Copy
     verify,
     samplePercent,
   };
+}
+
+function readKeyList(text: string | undefined): CopyJobText['keyList'] {
+  if (text === undefined) return undefined;
+  const { bucket, prefix: key } = parseLocation(text, 'key list');
+  if (key === '') throw usage(`--key-list ${JSON.stringify(text)} names no object: write s3://bucket/key`);
+  return { bucket, key };
 }
 
 /** `--match` and `--replace` stand in pairs; the first pair that matches a key wins. */

@@ -4,6 +4,7 @@ import type { parseArgs } from 'node:util';
 /** For util.parseArgs. */
 export const OPTIONS = {
   match: { type: 'string', multiple: true },
+  'key-list': { type: 'string' },
   replace: { type: 'string', multiple: true },
   'dry-run': { type: 'boolean' },
   move: { type: 'boolean' },
@@ -52,6 +53,7 @@ What is copied
                         no look-around, no back-references. In pairs with --replace; the first that matches wins
   --replace TEMPLATE    the whole new key after the destination's prefix: {group} {key} {dir} {stem} {ext} {size}
                         {date:YYYY-MM-DD} {hash:4}, filters {x|lower} {x|upper} {x|pad:6}; {{ and }} are braces
+  --key-list s3://BUCKET/KEY   an object of the source's store with one key per line, instead of a listing
   --on-unmatched WHAT   fail (default), skip or copy a key that no --match fits
   --on-existing WHAT    skip-identical (default; fails where contents differ), fail or overwrite
   --on-empty WHAT       fail (default) or succeed when there is nothing to copy

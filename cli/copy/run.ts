@@ -73,10 +73,10 @@ function defaultDirectory(job: CopyJobText & { readonly stores: LocalStores }, e
 
 /** The copy member of a stage that says the same. */
 function stageOf({ job, maxFailures, dryRun }: CopyRequest, { one }: LocalStores): CopyStage {
-  const { source, destination, ...rest } = job;
+  const { source, destination, keyList, ...rest } = job;
   return {
     ...rest,
-    source: { store: one ? 'store' : 'source', ...source },
+    source: { store: one ? 'store' : 'source', ...source, keyList },
     destination: { store: one ? 'store' : 'destination', ...destination },
     rename: [...job.rename],
     maxFailures,

@@ -148,6 +148,21 @@ test('a plan with problems is refused, each named, in the words of the command l
   expect(await contents(client, to)).toEqual(expected);
 });
 
+test('--key-list takes the keys from an object', async () => {
+  await seed(client, from, [...objects, ['lists/some', 'in/d0/k0\nin/d1/k1\n']]);
+  const list = (key: string) => words('--key-list', `s3://${from}/${key}`, '--json');
+  expect(report(await command.run(list('lists/some')))).toMatchObject({
+    result: 'Copied',
+    copy: { copied: 2 },
+  });
+  expect([...(await contents(client, to)).keys()].toSorted()).toEqual(['out/0-d0', 'out/1-d1']);
+  const missing = await command.run(list('lists/none'));
+  expect(missing.code).toBe(10);
+  expect(missing.stderr).toContain(
+    `the key list "lists/none" does not exist in bucket ${from}: correct --key-list`,
+  );
+});
+
 test('--move deletes the sources, and --max-failures lets some fail', async () => {
   await seed(client, from, objects);
   const gone = '<Error><Code>InvalidRequest</Code><Message>not today</Message></Error>';

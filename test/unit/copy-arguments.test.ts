@@ -64,6 +64,7 @@ describe('the command line', () => {
     [[...both, 's3://third'], /is too much/],
     [[...both, '--match', 'a'], /1 --match and 0 --replace/],
     [[...both, '--on-existing', 'never'], /none of skip-identical, fail, overwrite/],
+    [[...both, '--key-list', 's3://lists/'], /names no object/],
     [[...both, '--max-failures', '-1'], /max-failures/],
     [[...both, '--max-failures', '1.5'], /not a whole number from 0/],
     [[...both, '--concurrency', '0'], /from 1 to 1024/],
@@ -175,6 +176,7 @@ test.each([
   ['more than copy.maxFailures 3: x', 'more than --max-failures 3: x'],
   ['copy.multipartThreshold: 1 is not a size', '--multipart-threshold: 1 is not a size'],
   ['store store (http://h:1) denied', 'the store http://h:1 denied'],
+  ['correct copy.source.keyList', 'correct --key-list'],
   ['correct copy.destination.bucket', 'correct the name in the destination'],
   [
     '"copy.onExisting to Overwrite" would become "a \\" copy.source", add a rule',
