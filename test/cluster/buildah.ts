@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { run } from './exec.ts';
 import { hashContents } from './hashing.ts';
 import { withLock } from './lock.ts';
+import { unmountBelow } from './mounts.ts';
 import { cacheRoot } from './paths.ts';
 import { reportWhile } from './progress.ts';
 
@@ -38,13 +39,15 @@ const env = (): NodeJS.ProcessEnv => ({
   BUILDAH_ISOLATION: 'chroot',
 });
 
-/** buildah with a store of its own in the cache, apart from anything else on the machine. */
+/** A store of its own in the cache, apart from anything else on the machine. */
+const storageFolder = (): string => join(cacheRoot(), 'buildah', 'storage');
+
 async function buildah(args: readonly string[], onLine?: (line: string) => void): Promise<string> {
   const store = join(cacheRoot(), 'buildah');
   await mkdir(store, { recursive: true });
   const policy = join(store, 'policy.json');
   if (!existsSync(policy)) await writeFile(policy, '{"default": [{"type": "insecureAcceptAnything"}]}');
-  const place = ['--root', join(store, 'storage'), '--runroot', join('/run/ebbflow-buildah')];
+  const place = ['--root', storageFolder(), '--runroot', join('/run/ebbflow-buildah')];
   const signed = ['build', 'push', 'pull'].includes(args[0] ?? '') ? ['--signature-policy', policy] : [];
   const [command = '', ...rest] = args;
   return run('buildah', [...place, command, ...signed, ...rest], {
@@ -74,7 +77,22 @@ export async function buildInto(
   ];
   await withLock(join(cacheRoot(), 'buildah.lock'), async () => {
     await buildah(['rm', '--all']); // what a killed build left behind
-    await buildah(['build', '--pull-never', '--layers', '-t', reference, '-f', dockerfile, ...args, context]);
+    try {
+      await buildah([
+        'build',
+        '--pull-never',
+        '--layers',
+        '-t',
+        reference,
+        '-f',
+        dockerfile,
+        ...args,
+        context,
+      ]);
+    } catch (error) {
+      await unmountBelow(storageFolder()); // it may have been interrupted, and then leaves its mounts
+      throw error;
+    }
   });
 }
 

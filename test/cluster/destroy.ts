@@ -1,24 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addressesOf } from './addresses.ts';
 import { killCgroup, removeCgroup } from './cgroups.ts';
-import { execute } from './exec.ts';
 import { signal } from './identity.ts';
 import { withLock } from './lock.ts';
+import { unmountBelow } from './mounts.ts';
 import { removeNetwork } from './network.ts';
 import { stateRoot } from './paths.ts';
 import { type ClusterState, listStates, readState, reasonToEnd } from './state.ts';
-
-/** Mount points below a folder, deepest first. */
-function mountsBelow(folder: string): string[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[4] ?? '')
-    .filter((path) => path.startsWith(`${folder}/`))
-    .toSorted((a, b) => b.length - a.length);
-}
 
 /** Removes what is left of earlier clusters' folders, where an earlier run was killed while doing so. */
 async function emptyTrash(): Promise<void> {
@@ -42,7 +33,7 @@ async function tearDown(state: ClusterState): Promise<void> {
   await killCgroup(bridge);
   await removeNetwork(state.id);
   await removeCgroup(bridge);
-  for (const path of mountsBelow(state.directory)) await execute('umount', ['-l', path]);
+  await unmountBelow(state.directory);
   const trash = join(stateRoot(), 'clusters', `.trash-${state.id}-${Date.now()}`);
   await rename(state.directory, trash); // from here on the number is free
   await rm(trash, { recursive: true, force: true });

@@ -9,11 +9,14 @@ import { type DemoOptions, readOptions, usage } from './options.ts';
 import { renderReceipt } from './receipt.ts';
 import { describeKept, performRun, writeReceipt } from './run.ts';
 import { Screen } from './screen.ts';
-import { forgetKept, prepare, startDemoCluster } from './setup.ts';
+import { type DemoImages, forgetKept, prepare, startDemoCluster } from './setup.ts';
 import { explainOperator } from './install.ts';
 
 /** How long taking the cluster down may take before the demo gives up on it; its supervisor then goes on. */
 const cleanUpMs = 60_000;
+
+/** How long the interrupted set-up may take to put away what it was at. */
+const setUpEndMs = 10_000;
 
 const startedAt = Date.now();
 const screen = new Screen(process.stdout);
@@ -30,15 +33,24 @@ async function within(work: Promise<unknown>, ms: number): Promise<void> {
   await Promise.race([work.catch(() => undefined), sleep(ms)]);
 }
 
+/** What was interrupted puts away its own mounts and files; what would go on nevertheless ends with this process. */
+async function endSetUp(preparing: Promise<unknown> | undefined): Promise<void> {
+  endForeground();
+  if (preparing !== undefined) await within(preparing, setUpEndMs);
+  endForeground();
+}
+
 async function runDemo(options: DemoOptions): Promise<number> {
   const { signal } = interruption;
   assertMachineFits();
   if (!(await announce(options.yes, say, signal))) return 1;
+  let preparing: Promise<DemoImages> | undefined;
   let starting: Promise<Cluster> | undefined;
   let cluster: Cluster | undefined;
   let keep = false;
   try {
-    const images = await orInterrupted(prepare(say), signal);
+    preparing = prepare(say);
+    const images = await orInterrupted(preparing, signal);
     await orInterrupted(forgetKept(options.name, say), signal);
     signal.throwIfAborted();
     starting = startDemoCluster(options, images, say);
@@ -59,7 +71,7 @@ async function runDemo(options: DemoOptions): Promise<number> {
     if (cluster !== undefined) say(await explainOperator(cluster));
     return 1;
   } finally {
-    if (signal.aborted) endForeground();
+    if (signal.aborted) await endSetUp(preparing);
     const taken = starting?.then((started) => started.stop());
     if (taken !== undefined && !keep) {
       const began = Date.now();
