@@ -68,6 +68,9 @@ const upstreams = {
   },
   helm: { module: 'helm', programs: { helm: 'helm.sh/helm/v3/cmd/helm' }, usualSeconds: 70 },
   pause: { module: 'pause', programs: { pause: 'ebbflow.test/cluster/pause' }, usualSeconds: 5 },
+  // Only for benchmarks: what `ebbflow copy` is measured against.
+  s5cmd: { module: 's5cmd', programs: { s5cmd: 'github.com/peak/s5cmd/v2' }, usualSeconds: 15 },
+  rclone: { module: 'rclone', programs: { rclone: 'ebbflow.test/cluster/rclone' }, usualSeconds: 60 },
   kwok: { module: 'kwok', programs: { kwok: 'sigs.k8s.io/kwok/cmd/kwok' }, usualSeconds: 70 },
 } satisfies Record<string, Upstream>;
 
