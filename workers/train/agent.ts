@@ -6,12 +6,19 @@ import { outputsKey, workerManifestKey } from '../contract/keys.ts';
 import type { OutputsManifest } from '../contract/manifests.ts';
 import { askAdmission } from './admission.ts';
 import { failureOf, Terminated } from './failure.ts';
-import { openEnvironment } from './fetch.ts';
 import { GrantKeeper } from './grantkeeper.ts';
-import { openLog, pathsOf, timesOf, writeTermination, type HostTimes, type TrainHost } from './host.ts';
+import {
+  openEnvironment,
+  openLog,
+  pathsOf,
+  timesOf,
+  writeTermination,
+  type HostTimes,
+  type TrainHost,
+} from './host.ts';
 import { ShimListener, type CommandEnd } from './listener.ts';
 import { judgeCommand, makeManifest, sha256, type Ending } from './manifest.ts';
-import { storeOutputs } from './outputs.ts';
+import type { storeOutputs } from './outputs.ts';
 import { OpenStores } from './stores.ts';
 import { watchTermination, type Termination } from './termination.ts';
 
@@ -64,6 +71,8 @@ async function follow(host: TrainHost, tools: Tools, termination: Termination): 
   const listener = new ShimListener(pathsOf(host), times.lostShim, () => log.info('the command has started'));
   await listener.listen();
   tools.grants.start();
+  // Loaded while the command runs, and only where there will be something to store.
+  const storing = hasOutputs(tools.env) ? import('./outputs.ts') : undefined;
   try {
     const end = await Promise.race([listener.ended, termination.commandOverdue(() => listener.connected)]);
     log.info({ end }, 'the command has ended');
@@ -74,7 +83,8 @@ async function follow(host: TrainHost, tools: Tools, termination: Termination): 
         ending = endOfTerminated(end, listener.startTime);
       else {
         const failure = judgeCommand(end);
-        if (failure === undefined) outputs = await commit(tools, host.terminate, termination.outputs);
+        if (failure === undefined)
+          outputs = await commit(tools, await storing, host.terminate, termination.outputs);
         ending = failure ?? { exitCode: EXIT.ok };
       }
     } catch (error) {
@@ -123,14 +133,15 @@ function terminated(how: string): Ending {
 /** Outputs go out only after this pod is the admitted one, and their list goes out last. */
 async function commit(
   tools: Tools,
+  storing: { readonly storeOutputs: typeof storeOutputs } | undefined,
   terminate: AbortSignal,
   signal: AbortSignal,
 ): Promise<StoredOutputs | undefined> {
   const { env, api, grants, stores, times, log } = tools;
-  if (!hasOutputs(env)) return undefined;
+  if (storing === undefined) return undefined;
   await askAdmission(api, times.commit, terminate, signal);
   const outputTools = { stores, log, patience: times.store };
-  const manifest = await storeOutputs(env, env.spec.outputs ?? [], outputTools, signal);
+  const manifest = await storing.storeOutputs(env, env.spec.outputs ?? [], outputTools, signal);
   const bytes = Buffer.from(JSON.stringify(manifest));
   const outcome = await grants.put(outputsKey(env), bytes, signal, times.store);
   log.info({ files: manifest.files.length, outcome }, 'outputs are stored');

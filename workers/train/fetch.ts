@@ -3,12 +3,20 @@ import { dirname, join } from 'node:path';
 import { setInterval } from 'node:timers';
 import type { Logger } from 'pino';
 import { openWorkerApi, type WorkerApi } from '../api/client.ts';
-import { readEnvironment, type WorkerEnvironment } from '../contract/environment.ts';
+import type { WorkerEnvironment } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
 import { runBounded } from '../copy/pool.ts';
 import { Downloader } from './download.ts';
-import { failureOf, WorkerFailure } from './failure.ts';
-import { openLog, pathsOf, timesOf, writeTermination, type HostPaths, type TrainHost } from './host.ts';
+import { failureOf } from './failure.ts';
+import {
+  openEnvironment,
+  openLog,
+  pathsOf,
+  timesOf,
+  writeTermination,
+  type HostPaths,
+  type TrainHost,
+} from './host.ts';
 import { listInput, type InputFile } from './inputs.ts';
 import { OpenStores } from './stores.ts';
 
@@ -37,16 +45,6 @@ export async function runFetch(host: TrainHost): Promise<number> {
     log.error({ ...failure }, 'fetch failed');
     await writeTermination(host, failure);
     return failure.exitCode;
-  }
-}
-
-/** The environment of the pod; a fault in it is one of ours. */
-export function openEnvironment(host: TrainHost): WorkerEnvironment {
-  try {
-    return readEnvironment({ ...host.env });
-  } catch (error) {
-    const message = error instanceof Error ? error.message : 'the environment cannot be read';
-    throw new WorkerFailure(EXIT.misconfigured, 'InvalidSpec', message, { cause: error });
   }
 }
 

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { pino, type DestinationStream, type Logger } from 'pino';
-import { PATHS } from '../contract/environment.ts';
+import { PATHS, readEnvironment, type WorkerEnvironment } from '../contract/environment.ts';
+import { EXIT } from '../contract/exitcodes.ts';
 import { formatTermination } from '../contract/termination.ts';
-import type { Failure } from './failure.ts';
+import { WorkerFailure, type Failure } from './failure.ts';
 
 /** What the roles `fetch` and `agent` take from their process. */
 export interface TrainHost {
@@ -74,4 +75,14 @@ export function openLog(host: TrainHost): Logger {
 export async function writeTermination(host: TrainHost, failure: Failure): Promise<void> {
   const text = formatTermination({ reason: failure.reason, message: failure.message });
   await writeFile(pathsOf(host).terminationLog, text).catch(() => undefined);
+}
+
+/** The environment of the pod; a fault in it is one of ours. */
+export function openEnvironment(host: TrainHost): WorkerEnvironment {
+  try {
+    return readEnvironment({ ...host.env });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : 'the environment cannot be read';
+    throw new WorkerFailure(EXIT.misconfigured, 'InvalidSpec', message, { cause: error });
+  }
 }

@@ -1,6 +1,5 @@
-import type { WorkerSpec } from '../contract/environment.ts';
+import type { WorkerSpec, WorkerStore } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
-import { openStore } from '../copy/stores.ts';
 import type { S3Client } from '../s3/client.ts';
 import { WorkerFailure } from './failure.ts';
 
@@ -25,7 +24,7 @@ export class OpenStores {
           'InvalidSpec',
           `store ${JSON.stringify(name)} is not in spec.stores`,
         );
-      client = openStore(store, this.#env);
+      client = openClient(store, this.#env);
       this.#open.set(name, client);
     }
     return client;
@@ -35,4 +34,13 @@ export class OpenStores {
     for (const client of await Promise.allSettled(this.#open.values()))
       if (client.status === 'fulfilled') await client.value.close();
   }
+}
+
+/** The S3 client is loaded only by pods that have something to fetch or to store: it is most of a worker's start. */
+async function openClient(
+  store: WorkerStore,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<S3Client> {
+  const { openStore } = await import('../copy/stores.ts');
+  return openStore(store, env);
 }
