@@ -22,6 +22,7 @@ import { checkRules } from './rules.ts';
 import type { Screen } from './screen.ts';
 import { openState, type RunState } from './state.ts';
 import { type Environment, type LocalStores, openLocalSides, resolveStores } from './stores.ts';
+import { ThrottleMeter } from './throttling.ts';
 import { watchCopy } from './watcher.ts';
 
 /** What the command takes from its process. */
@@ -106,10 +107,12 @@ async function copyWith(
   const observed: Observed = { listed: undefined, tally: undefined, index: undefined, resumed: false };
   const signals = makeSignals(host.stop);
   const sides = await openLocalSides(stores, host.env, Math.max(64, job.concurrency + 8));
+  const clients = new Set([sides.source, sides.destination]);
+  const throttling = new ThrottleMeter();
   const watcher = watchCopy(host.screen, () => ({
     copying: observed.tally && { tally: observed.tally, totalBytes: observed.index?.bytes ?? 0 },
     listed: observed.listed,
-    throttled: undefined,
+    throttled: throttling.measure(performance.now(), clients),
   }));
   let judged: Judged;
   try {

@@ -7,6 +7,7 @@ import { COPY_USAGE, OPTIONS } from '../../cli/copy/options.ts';
 import { PaceMeter } from '../../workers/copy/pace.ts';
 import { checkRules } from '../../cli/copy/rules.ts';
 import { resolveStores } from '../../cli/copy/stores.ts';
+import { ThrottleMeter } from '../../cli/copy/throttling.ts';
 import { sayWithOptions } from '../../cli/copy/words.ts';
 import { enableLinearExpressions } from '../../workers/copy/linear.ts';
 
@@ -204,6 +205,18 @@ describe('the bar', () => {
     for (let columns = 20; columns < 160; columns += 1)
       expect(formatBar(progress, columns).length).toBeLessThan(columns);
     expect(formatBar({ ...progress, failed: 3 }, 40)).toBe('500/1,000 objects  3 failed  123/s');
+  });
+
+  test('the throttled share is that of the last seconds, of all clients together', () => {
+    const meter = new ThrottleMeter();
+    const look = (time: number, sent: number, throttled: number) =>
+      meter.measure(time, [{ traffic: { sent, throttled } }, { traffic: { sent, throttled: 0 } }]);
+    expect(look(0, 0, 0)).toBeUndefined();
+    expect(look(1000, 100, 50)).toBe(0.25);
+    // A quiet spell later, what was long ago is forgotten.
+    expect(look(20_000, 100, 50)).toBeUndefined();
+    expect(look(21_000, 200, 50)).toBe(0);
+    expect(look(22_000, 200, 60)).toBe(0.05);
   });
 
   test('the pace is that of the last seconds, and large objects count for more', () => {
