@@ -47,8 +47,9 @@ function countStage(
   if (job) countStart(job, pods, kind, metrics);
   const copy = sumCopies(wordsOf(stage.name, observed.reports));
   if (copy) {
-    const { copied, skipped, unchanged, failed, moved, bytes } = copy;
-    metrics.copied(labels, { copied, skipped, unchanged, failed, moved, bytes });
+    const { copied, skipped, unchanged, failed, moved, bytes, requests = 0, throttled = 0 } = copy;
+    const figures = { copied, skipped, unchanged, failed, moved, bytes };
+    metrics.copied(labels, figures, { requests, throttled });
   }
 }
 

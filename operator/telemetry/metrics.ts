@@ -210,6 +210,13 @@ export function createInstruments(registry: Registry) {
       'pipeline',
       'result',
     ),
+    copyRequests: counter(
+      'ebbflow_copy_requests_total',
+      'Requests of finished copy stages to the stores of their data: throttled (refused for being too many) and other.',
+      'namespace',
+      'pipeline',
+      'outcome',
+    ),
     copyRate: gauge(
       'ebbflow_copy_objects_per_second',
       'Objects that running copy stages finish per second, by what their workers said last.',

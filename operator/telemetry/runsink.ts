@@ -24,6 +24,13 @@ export interface CopyFigures {
   readonly bytes: number;
 }
 
+/** Requests of one finished copy stage to the stores of its data. */
+export interface CopyTraffic {
+  readonly requests: number;
+  /** Of these, refused for being too many. */
+  readonly throttled: number;
+}
+
 /** What the operator reports about runs. All durations are seconds. */
 export interface RunMetrics {
   /** Once per run UID, on the winning write of the terminal condition. `reason` is one of the API's. */
@@ -41,7 +48,7 @@ export interface RunMetrics {
   handover(seconds: number): void;
   nodeLaunched(node: NodeLabels): void;
   nodeGone(node: NodeLabels, seconds: number): void;
-  copied(run: RunLabels, figures: CopyFigures): void;
+  copied(run: RunLabels, figures: CopyFigures, traffic: CopyTraffic): void;
   logStored(rawBytes: number, storedBytes: number): void;
   logDropped(reason: string, bytes: number): void;
   logIncomplete(reason: string): void;
@@ -70,11 +77,13 @@ export function createRunSink(instruments: Instruments, guard: RunLabelGuard): R
     handover: (seconds) => instruments.handoverSeconds.observe(positive(seconds)),
     nodeLaunched: (node) => instruments.nodesLaunched.inc(nodeLabels(node)),
     nodeGone: (node, seconds) => instruments.nodeSeconds.inc(nodeLabels(node), positive(seconds)),
-    copied(run, { bytes, ...objects }) {
+    copied(run, { bytes, ...objects }, { requests, throttled }) {
       const labels = guard.bound(run);
       for (const [result, count] of Object.entries(objects))
         if (count > 0) instruments.copyObjects.inc({ ...labels, result }, count);
       instruments.copyBytes.inc(labels, positive(bytes));
+      instruments.copyRequests.inc({ ...labels, outcome: 'throttled' }, positive(throttled));
+      instruments.copyRequests.inc({ ...labels, outcome: 'other' }, positive(requests - throttled));
     },
     logStored(rawBytes, storedBytes) {
       instruments.logRawBytes.inc(positive(rawBytes));

@@ -128,7 +128,9 @@ describe('three workers', () => {
       bed.grants.growing = true;
       const again = await bed.run(stage(world), { index: 0, workers: 3 });
       expect(again.code).toBe(EXIT.ok);
-      expect(again.manifest?.copy).toEqual(alone.manifest?.copy);
+      // The second pod finds everything done.
+      const { requests: _sent, ...figures } = alone.manifest?.copy ?? {};
+      expect(again.manifest?.copy).toMatchObject(figures);
       expect(bed.grants.workers).toBe(3);
     }));
 

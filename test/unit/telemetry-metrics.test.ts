@@ -74,7 +74,8 @@ describe('cardinality', () => {
     const run = { namespace: 'team', pipeline };
     metrics.runs.runStarted(run, 12);
     metrics.runs.stageFinished({ ...run, kind: 'copy', result: 'Succeeded', seconds: 3 });
-    metrics.runs.copied(run, { copied: 5, skipped: 1, unchanged: 0, failed: 0, moved: 2, bytes: 100 });
+    const figures = { copied: 5, skipped: 1, unchanged: 0, failed: 0, moved: 2, bytes: 100 };
+    metrics.runs.copied(run, figures, { requests: 20, throttled: 1 });
     metrics.runs.nodeLaunched({ nodeGroup: 'pool', capacityType: 'spot' });
     metrics.runs.nodeGone({ nodeGroup: 'pool', capacityType: 'spot' }, 60);
     metrics.runs.runFinished({ ...run, result: 'Succeeded', reason: 'Succeeded', seconds: 30 });

@@ -34,6 +34,7 @@ export function sumCopies(words: readonly WorkerManifest[]): CopyResult | undefi
       failed: sum.failed + one.failed,
       bytes: sum.bytes + one.bytes,
       ...addVerified(sum, one),
+      ...addTraffic(sum, one),
       ...bothDeadLetters(sum, one),
     }),
     first,
@@ -52,4 +53,12 @@ function addVerified(a: CopyResult, b: CopyResult): Pick<CopyResult, 'verified' 
 function bothDeadLetters(a: CopyResult, b: CopyResult): Pick<CopyResult, 'deadLetters'> {
   const deadLetters = [...(a.deadLetters ?? []), ...(b.deadLetters ?? [])].slice(0, MOST_DEAD_LETTERS);
   return deadLetters.length === 0 ? {} : { deadLetters };
+}
+
+function addTraffic(a: CopyResult, b: CopyResult): Pick<CopyResult, 'requests' | 'throttled'> {
+  if (a.requests === undefined && b.requests === undefined) return {};
+  return {
+    requests: (a.requests ?? 0) + (b.requests ?? 0),
+    throttled: (a.throttled ?? 0) + (b.throttled ?? 0),
+  };
 }

@@ -89,6 +89,9 @@ export const copyResult = z.object({
   verified: count.optional(),
   /** Of the verified, those that had to be read again on both sides. */
   reread: count.optional(),
+  /** Requests to the stores of the data, and those of them that were refused for being too many; of each worker's last pod. */
+  requests: count.optional(),
+  throttled: count.optional(),
   /** Keys of objects, relative to the run, that have what failed, a shard each; the first of them. */
   deadLetters: z.array(z.string()).max(MOST_DEAD_LETTERS).optional(),
 });

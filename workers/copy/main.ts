@@ -19,6 +19,7 @@ import { type Copying, reportProgress } from './progress.ts';
 import { sha256, type ResultsStore } from './results.ts';
 import type { ScratchPlace } from './scratch.ts';
 import { makeSignals } from './signals.ts';
+import { trafficOf } from './sides.ts';
 import { runStage, type StageSignals } from './stage.ts';
 import { openSides } from './stores.ts';
 import type { Tally } from './tally.ts';
@@ -102,7 +103,7 @@ async function work(
     try {
       const { stage: name, index, podUID } = env;
       const onTally = (known: Tally, plan: PlanIndex): void => {
-        copying = { tally: known, plan, index };
+        copying = { tally: known, plan, index, traffic: () => trafficOf(sides) };
         if (index === 0 && !job.dryRun) growth.begin(plan.workers);
       };
       const end = await runStage(
@@ -126,7 +127,7 @@ async function work(
         signals,
       );
       if (end.finished) await growth.confirm(signals.stop);
-      return endOfStage(end, job.maxFailures);
+      return endOfStage({ ...end, result: { ...end.result, ...trafficOf(sides) } }, job.maxFailures);
     } finally {
       await Promise.all([sides.source.close(), sides.destination.close()]);
     }

@@ -14,6 +14,8 @@ export interface Copying {
   readonly tally: Tally;
   readonly plan: PlanIndex;
   readonly index: number;
+  /** Requests to the stores of the data since the start, and those that were refused for being too many. */
+  readonly traffic: () => { readonly requests: number; readonly throttled: number };
 }
 
 /** Tells the operator (every 2 s) and the log (every 10 s) how far the copy is. `stop` sends the last state. */
@@ -32,9 +34,9 @@ export function reportProgress(
     const progress = meter.measure(copying, performance.now());
     if (Date.now() - lastLine >= logEvery) {
       lastLine = Date.now();
-      const { done, bytes, perSecond, secondsLeft } = progress;
+      const { done, bytes, perSecond, secondsLeft, throttled } = progress;
       const total = copying.tally.result.planned;
-      log.info({ done, total, bytes, perSecond, secondsLeft }, 'progress');
+      log.info({ done, total, bytes, perSecond, secondsLeft, throttled }, 'progress');
     }
     // Progress is for people; the next post or the report makes up for one that is lost.
     await api.progress(progress, signal).catch(() => undefined);
@@ -56,9 +58,10 @@ export function reportProgress(
 /** Looks at the work now and then, and says how far it is and how fast it goes. */
 export class ProgressMeter {
   readonly #pace = new PaceMeter();
+  #before = { requests: 0, throttled: 0 };
 
   /** `time`: milliseconds of a clock that only goes forward. */
-  measure({ tally, plan, index }: Copying, time: number): ProgressRequest {
+  measure({ tally, plan, index, traffic }: Copying, time: number): ProgressRequest {
     const own = plan.shards.filter((shard) => shard.index === index);
     const { bytes, planned } = tally.result;
     // What earlier pods did says nothing about the pace of this one.
@@ -68,6 +71,9 @@ export class ProgressMeter {
       bytes: sample.bytes + own.reduce((sum, shard) => sum + shard.bytes, 0) - bytes,
     };
     const { objectsPerSecond, secondsLeft } = this.#pace.measure(sample, left);
+    const { requests, throttled } = traffic();
+    const before = this.#before;
+    this.#before = { requests, throttled };
     return {
       done: tally.done,
       total: plan.rows,
@@ -76,6 +82,8 @@ export class ProgressMeter {
       totalBytes: plan.bytes,
       perSecond: Math.round(objectsPerSecond * 10) / 10,
       ...(secondsLeft === undefined ? {} : { secondsLeft: Math.ceil(secondsLeft) }),
+      requests: requests - before.requests,
+      throttled: throttled - before.throttled,
     };
   }
 }

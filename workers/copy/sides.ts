@@ -8,6 +8,15 @@ export interface Sides {
   readonly destination: S3Client;
 }
 
+/** Requests that went to both sides so far, and those that were refused for being too many. */
+export function trafficOf({ source, destination }: Sides): { requests: number; throttled: number } {
+  const clients = [...new Set([source, destination])];
+  return {
+    requests: clients.reduce((sum, { traffic }) => sum + traffic.sent, 0),
+    throttled: clients.reduce((sum, { traffic }) => sum + traffic.throttled, 0),
+  };
+}
+
 /** Runs what talks to one side; a refusal of that store comes out as the sentence that explains it. */
 export async function atStore<T>(
   job: CopyJob,
