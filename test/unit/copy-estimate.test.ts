@@ -1,14 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { RequestCounter } from '../../workers/copy/estimate.ts';
-import type { CopyJob } from '../../workers/copy/job.ts';
+import { type EstimatedJob, RequestCounter } from '../../workers/copy/estimate.ts';
 
 const MiB = 1024 ** 2;
-const job = { mode: 'Copy', transfer: 'ServerSide', multipartThreshold: 256 * MiB } as const;
+const verification = { kind: 'ETag' } as const;
+const job = { mode: 'Copy', transfer: 'ServerSide', multipartThreshold: 256 * MiB, verification } as const;
 
-function count(
-  some: Pick<CopyJob, 'mode' | 'transfer' | 'multipartThreshold'>,
-  ...rows: Parameters<RequestCounter['addRow']>[]
-) {
+function count(some: EstimatedJob, ...rows: Parameters<RequestCounter['addRow']>[]) {
   const counter = new RequestCounter(some);
   for (const row of rows) counter.addRow(...row);
   return Object.fromEntries(Object.entries(counter.estimate).filter(([, number]) => number > 0));
@@ -30,6 +27,18 @@ describe('the requests of a copy', () => {
     const move = { ...job, mode: 'Move' } as const;
     const counted = count(move, ['Copy', 1], ['Skip', 1], ['Unchanged', 1]);
     expect(counted).toEqual({ copy: 1, head: 2, delete: 2 });
+  });
+
+  test('grow with the verification, also of what was there before', () => {
+    const rows: Parameters<RequestCounter['addRow']>[] = [
+      ['Copy', 1],
+      ['Skip', 1],
+      ['Unchanged', 1],
+    ];
+    const checksum = { ...job, verification: { kind: 'Checksum' } } as const;
+    expect(count(checksum, ...rows)).toEqual({ copy: 1, head: 4 });
+    const sample = { ...job, verification: { kind: 'Sample', percent: 50 } } as const;
+    expect(count(sample, ...rows)).toEqual({ copy: 1, get: 2 });
   });
 
   test.each([

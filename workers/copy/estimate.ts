@@ -8,17 +8,22 @@ import { STREAM_WHOLE } from './transfer.ts';
 /** Keys that one request lists. */
 export const PAGE_KEYS = 1000;
 
+/** What decides about requests. */
+export type EstimatedJob = Pick<CopyJob, 'mode' | 'transfer' | 'multipartThreshold' | 'verification'>;
+
 /** Adds up the requests of rows. */
 export class RequestCounter {
-  readonly #job: Pick<CopyJob, 'mode' | 'transfer' | 'multipartThreshold'>;
+  readonly #job: EstimatedJob;
   readonly #counts = { list: 0, head: 0, get: 0, put: 0, copy: 0, uploadPart: 0, delete: 0 };
+  /** Objects that are likely to be read again on both sides; not a whole number. */
+  #sampled = 0;
 
-  constructor(job: Pick<CopyJob, 'mode' | 'transfer' | 'multipartThreshold'>) {
+  constructor(job: EstimatedJob) {
     this.#job = job;
   }
 
   get estimate(): RequestEstimate {
-    return { ...this.#counts };
+    return { ...this.#counts, get: this.#counts.get + Math.round(this.#sampled) * 2 };
   }
 
   /** Requests for a listing of so many keys. */
@@ -27,7 +32,7 @@ export class RequestCounter {
   }
 
   addRow(action: RowAction, size: number): void {
-    const { mode, transfer, multipartThreshold } = this.#job;
+    const { mode, transfer, multipartThreshold, verification } = this.#job;
     const counts = this.#counts;
     if (action === 'Copy') {
       const inParts = size > (transfer === 'Stream' ? STREAM_WHOLE : multipartThreshold);
@@ -45,6 +50,11 @@ export class RequestCounter {
       } else {
         counts.copy += 1;
       }
+    }
+    if (action !== 'Unchanged') {
+      // Both sides are asked for checksums; which of them have none in common cannot be told before.
+      if (verification.kind === 'Checksum') counts.head += 2;
+      if (verification.kind === 'Sample' && size > 0) this.#sampled += verification.percent / 100;
     }
     if (mode === 'Move' && action !== 'Unchanged') {
       counts.head += 1;
