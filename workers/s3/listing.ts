@@ -37,23 +37,18 @@ export class ListingError extends Error {
  */
 export function scanListing(body: Uint8Array): ListingPage {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  // Byte for byte the same, because to take a piece out of a text costs less than to decode a piece of the bytes.
-  const text = bytes.toString('latin1');
-  if (!text.includes('</ListBucketResult>'))
+  if (!bytes.includes('</ListBucketResult>', 0, 'latin1'))
     throw new ListingError('BadListing', 'the listing is not a complete ListBucketResult');
+  const urlEncoded = bytes.includes('<EncodingType>url</EncodingType>', 0, 'latin1');
+  const page = { bytes, text: new TextWindow(bytes), urlEncoded };
   const objects: ListedObject[] = [];
-  const urlEncoded = text.includes('<EncodingType>url</EncodingType>');
-  const page = { bytes, text, urlEncoded };
   const cursor = new ElementCursor(bytes);
   let head = '';
   for (let at = 0; ; at = cursor.at) {
-    const start = text.indexOf(open, at);
-    if (start < 0) {
-      head += text.slice(at);
-      break;
-    }
-    if (start > at) head += text.slice(at, start);
-    cursor.at = start + open.length;
+    const start = findContents(bytes, at);
+    if (start !== at) head += bytes.toString('latin1', at, start < 0 ? bytes.length : start);
+    if (start < 0) break;
+    cursor.at = start + contents.length;
     objects.push(readObject(page, cursor));
   }
   const count = elementText(head, 'KeyCount');
@@ -63,7 +58,39 @@ export function scanListing(body: Uint8Array): ListingPage {
   return { objects, nextToken: readNextToken(head) };
 }
 
-const open = '<Contents>';
+const contents = Buffer.from('<Contents>');
+
+/** Where the next object starts, which mostly is right here; -1 where there is none. */
+function findContents(bytes: Buffer, at: number): number {
+  for (let n = 0; n < contents.length; n += 1)
+    if (bytes[at + n] !== contents[n]) return bytes.indexOf(contents, at);
+  return at;
+}
+
+/**
+ * The bytes of a page as text of the same length, some at a time. To take a piece out of a text costs less than to
+ * decode a piece of the bytes, and small texts leave memory sooner than one as large as the page.
+ */
+class TextWindow {
+  readonly #bytes: Buffer;
+  #text = '';
+  #start = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** Bytes from `start` up to `end`. Cheap as long as what is asked for only moves on. */
+  slice(start: number, end: number): string {
+    if (start < this.#start || end > this.#start + this.#text.length) {
+      this.#start = start;
+      this.#text = this.#bytes.toString('latin1', start, Math.max(end, start + windowBytes));
+    }
+    return this.#text.slice(start - this.#start, end - this.#start);
+  }
+}
+
+const windowBytes = 32 * 1024;
 
 function readNextToken(head: string): string | undefined {
   const truncated = elementText(head, 'IsTruncated');
@@ -79,7 +106,7 @@ function readNextToken(head: string): string | undefined {
 
 interface Page {
   readonly bytes: Buffer;
-  readonly text: string;
+  readonly text: TextWindow;
   readonly urlEncoded: boolean;
 }
 
