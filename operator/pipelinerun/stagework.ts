@@ -38,13 +38,15 @@ export function followJob(input: StageInput, children: Children, job: DeepReadon
     ? disruptionsOf(job, children.pods, observed.lostPods)
     : { count: 0, actions: [] };
   const disruptions = Math.max(prior.disruptions ?? 0, count);
-  if (stage.copy && disruptions > limits.disruptions)
+  // The budget is each worker's, and spot nodes rarely go one at a time: many workers have as many budgets.
+  const allowed = limits.disruptions * (job.spec.completions ?? 1);
+  if (stage.copy && disruptions > allowed)
     return endStage(
       { ...input, prior: { ...prior, disruptions } },
       children,
       'Failed',
       'Preempted',
-      `lost ${disruptions} workers to the cluster; retry.disruptions allows ${limits.disruptions}`,
+      `lost ${disruptions} workers to the cluster; retry.disruptions allows ${allowed}`,
     );
   const progress = observed.progress.get(stage.name) ?? prior.progress;
   const podUID = step.waitingPod?.metadata.uid;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { LABEL } from '../../operator/api/names.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import type { DeepReadonly, Pod } from '../../operator/kube/types.ts';
+import { workerIndex } from '../../operator/pipelinerun/podfacts.ts';
 import { CONTAINERS } from '../../workers/contract/environment.ts';
 import type { Progress } from './live.ts';
 
@@ -49,12 +50,14 @@ export function splitStamp(line: string): { at: number; words: string } | undefi
 export class LogTaps {
   readonly progress = new Map<string, Progress>();
   readonly lastLines = new Map<string, string>();
-  readonly #client: KubeClient;
+  readonly #client: Pick<KubeClient, 'podLog'>;
   readonly #changed: () => void;
   readonly #followed = new Set<string>();
+  /** By stage, then by worker. */
+  readonly #done = new Map<string, Map<number, number>>();
   #firstLineAt: number | undefined;
 
-  constructor(client: KubeClient, changed: () => void) {
+  constructor(client: Pick<KubeClient, 'podLog'>, changed: () => void) {
     this.#client = client;
     this.#changed = changed;
   }
@@ -87,7 +90,7 @@ export class LogTaps {
         for await (const bytes of log) {
           const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
           rest = lines.pop() ?? '';
-          for (const line of lines) this.#take(stage, line);
+          for (const line of lines) this.#take(stage, workerIndex(pod), line);
         }
         return;
       } catch {
@@ -97,19 +100,24 @@ export class LogTaps {
     }
   }
 
-  #take(stage: string, line: string): void {
+  #take(stage: string, worker: number, line: string): void {
     const stamped = splitStamp(line);
     if (stamped === undefined) return;
     this.#firstLineAt = Math.min(this.#firstLineAt ?? stamped.at, stamped.at);
     this.lastLines.set(stage, plainWords(stamped.words));
     const progress = readProgress(stamped.words);
-    if (progress !== undefined) this.#note(stage, progress, stamped.at);
+    if (progress !== undefined) this.#note(stage, worker, progress, stamped.at);
     this.#changed();
   }
 
-  #note(stage: string, progress: Progress, at: number): void {
+  /** What all workers of the stage have done, of what its plan says there is. */
+  #note(stage: string, worker: number, said: Progress, at: number): void {
     const known = this.progress.get(stage);
-    const { since = at, first = progress.done } = known?.unit === progress.unit ? known : {};
-    this.progress.set(stage, { ...progress, since, first });
+    const same = known?.unit === said.unit ? known : undefined;
+    const workers = (same && this.#done.get(stage)) ?? new Map<number, number>();
+    this.#done.set(stage, workers.set(worker, said.done));
+    const done = [...workers.values()].reduce((sum, each) => sum + each, 0);
+    const { since = at, first = done } = same ?? {};
+    this.progress.set(stage, { ...said, done, total: Math.max(same?.total ?? 0, said.total), since, first });
   }
 }

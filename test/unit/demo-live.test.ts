@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { KubeClient } from '../../operator/kube/client.ts';
 import {
   describeChanges,
   drawBar,
@@ -7,7 +8,8 @@ import {
   type LiveView,
   renderLive,
 } from '../demo/live.ts';
-import { plainWords, readProgress, splitStamp } from '../demo/logtaps.ts';
+import { jobOf, podOf, running as runningSince } from '../support/plan/observed.ts';
+import { LogTaps, plainWords, readProgress, splitStamp } from '../demo/logtaps.ts';
 
 const t0 = Date.parse('2026-03-01T10:00:00Z');
 const at = (seconds: number): number => t0 + seconds * 1000;
@@ -156,4 +158,28 @@ describe('lines of a log', () => {
     expect(splitStamp('no time here')).toBeUndefined();
     expect(splitStamp('word')).toBeUndefined();
   });
+});
+
+test('the workers of a copy are one stage: what they have done, of what is planned', async () => {
+  const said = new Map([
+    ['worker-0', ['{"msg":"plan","rows":10}', '{"msg":"progress","done":3,"total":5}']],
+    ['worker-1', ['{"msg":"plan","rows":10}', '{"msg":"progress","done":4,"total":5}']],
+  ]);
+  const podLog: KubeClient['podLog'] = async function* ({ pod }) {
+    for (const line of said.get(pod) ?? []) yield Buffer.from(`${time(1)} ${line}\n`);
+  };
+  let lines = 0;
+  const { promise: all, resolve } = Promise.withResolvers<void>();
+  const taps = new LogTaps({ podLog }, () => {
+    lines += 1;
+    if (lines === 4) resolve();
+  });
+  for (const [index, name] of [...said.keys()].entries()) {
+    const job = jobOf('arrange');
+    const pod = podOf(job, { name, status: runningSince(0, 'copy') });
+    pod.metadata.annotations = { 'batch.kubernetes.io/job-completion-index': String(index) };
+    taps.look(pod, AbortSignal.timeout(10_000));
+  }
+  await all;
+  expect(taps.progress.get('arrange')).toMatchObject({ done: 7, total: 10, unit: 'objects' });
 });

@@ -55,6 +55,18 @@ describe('the workers that a copy has lost', () => {
     expect(first(made)).toMatchObject({ disruptions: 1 });
   });
 
+  test('may be as many as retry.disruptions allows for each of its workers', () => {
+    const lost = { [ANNOTATION.disrupted]: 'pod-one- pod-two- pod-thr- pod-fou-' };
+    const pods = [evicted('pod-fiv-5'), alive('pod-six-6')];
+    const three = jobOf('work', { annotations: lost, spec: { completions: 3, parallelism: 3 } });
+    expect(first(plan(three, pods))).toMatchObject({ state: 'Running', disruptions: 5 });
+    const two = jobOf('work', { annotations: lost, spec: { completions: 2, parallelism: 2 } });
+    expect(first(plan(two, pods))).toMatchObject({
+      state: 'Failed',
+      message: 'lost 5 workers to the cluster; retry.disruptions allows 4',
+    });
+  });
+
   test('end the stage when there are more than retry.disruptions allows', () => {
     const made = plan(jobWith({ [ANNOTATION.disrupted]: 'pod-one- pod-two-' }), [
       evicted('pod-thr-3'),
