@@ -8,12 +8,13 @@ const MOST_BYTES = 2 * 1024 ** 3;
 export function cephConfiguration(
   folder: string,
   fsid: string,
+  address: string,
   ports: { readonly monitor: number; readonly gateway: number },
 ): string {
   const settings = {
     fsid,
-    'mon host': `[v2:127.0.0.1:${ports.monitor}]`,
-    'public addr': '127.0.0.1',
+    'mon host': `[v2:${address}:${ports.monitor}]`,
+    'public addr': address,
     'ms bind msgr1': false,
     'ms bind ipv6': false,
     keyring: `${folder}/keyring`,
@@ -39,7 +40,7 @@ export function cephConfiguration(
     'osd crush chooseleaf type': 0,
     'osd objectstore': 'memstore',
     'memstore device bytes': MOST_BYTES,
-    'rgw frontends': `beast endpoint=127.0.0.1:${ports.gateway}`,
+    'rgw frontends': `beast endpoint=${address}:${ports.gateway}`,
     'rgw thread pool size': 64,
     'rgw override bucket index max shards': 1,
     'rgw dynamic resharding': false,

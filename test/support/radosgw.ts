@@ -8,7 +8,7 @@ import { fixedCredentials } from '../../workers/s3/credentials.ts';
 import { installTestPackages } from '../cluster/debian.ts';
 import { run } from '../cluster/exec.ts';
 import { cephConfiguration } from './cephconf.ts';
-import { freePort, kill, type S3Server, waitForAnswer } from './s3server.ts';
+import { freePort, kill, ownAddress, type S3Server, waitForAnswer } from './s3server.ts';
 
 const credentials = { accessKeyId: 'test-access', secretAccessKey: 'test-secret' };
 
@@ -34,7 +34,7 @@ export async function startRadosgw(): Promise<S3Server> {
   try {
     const port = await freePort();
     await startCeph(folder, { monitor: await freePort(), gateway: port }, children);
-    const endpoint = `http://127.0.0.1:${port}`;
+    const endpoint = `http://${ownAddress()}:${port}`;
     children.push(startDaemon(folder, 'radosgw', ['-n', 'client.rgw']));
     await Promise.all(children.slice(-1).map((gateway) => waitForAnswer(endpoint, gateway)));
     const client = new S3Client({ endpoint, credentials: fixedCredentials(credentials) });
@@ -70,14 +70,14 @@ async function startCeph(
   const fsid = randomUUID();
   const file = (name: string): string => join(folder, name);
   await mkdir(file('osd'));
-  await writeFile(file('ceph.conf'), cephConfiguration(folder, fsid, ports));
+  await writeFile(file('ceph.conf'), cephConfiguration(folder, fsid, ownAddress(), ports));
   for (const [index, [name, rights]] of entities.entries()) {
     const caps = [];
     for (let at = 0; at < rights.length; at += 2) caps.push('--cap', rights[at] ?? '', rights[at + 1] ?? '');
     const create = index === 0 ? ['--create-keyring'] : [];
     await ceph(folder, 'ceph-authtool', [...create, file('keyring'), '--gen-key', '-n', name, ...caps]);
   }
-  const monitor = `[v2:127.0.0.1:${ports.monitor}]`;
+  const monitor = `[v2:${ownAddress()}:${ports.monitor}]`;
   const features = ['--enable-all-features', file('monmap')];
   await ceph(folder, 'monmaptool', ['--create', '--fsid', fsid, '--addv', 'a', monitor, ...features]);
   await ceph(folder, 'osdmaptool', ['--createsimple', '1', file('osdmap')]);

@@ -18,10 +18,18 @@ export interface S3Server {
   stop(): Promise<void>;
 }
 
-/** A TCP port of loopback that nobody has at the moment. */
+/**
+ * An address of loopback that is this process's alone, so that no test file that goes on at the same time takes a port
+ * between the moment it was found free and the moment a server listens on it.
+ */
+export function ownAddress({ pid } = process): string {
+  return `127.${64 + (pid >> 16)}.${(pid >> 8) & 255}.${pid & 255}`;
+}
+
+/** A TCP port of `ownAddress` that is free. */
 export async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, ownAddress(), resolve));
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
   if (address === null || typeof address === 'string') throw new Error('no port');

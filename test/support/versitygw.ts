@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { provideBinaries } from '../cluster/binaries.ts';
-import { freePort, kill, type S3Server, waitForAnswer } from './s3server.ts';
+import { freePort, kill, ownAddress, type S3Server, waitForAnswer } from './s3server.ts';
 
 /** A versitygw of its own on loopback, with its objects in a folder of its own. */
 export interface Gateway extends S3Server {
@@ -22,10 +22,10 @@ export async function startGateway(): Promise<Gateway> {
   const root = join(folder, 'objects');
   await mkdir(root);
   const log = join(folder, 'access.log');
-  const port = await freePort();
-  const endpoint = `http://127.0.0.1:${port}`;
+  const place = `${ownAddress()}:${await freePort()}`;
+  const endpoint = `http://${place}`;
   const credentials = { accessKeyId: 'test-access', secretAccessKey: 'test-secret' };
-  const args = ['--port', `127.0.0.1:${port}`, '--region', 'us-east-1', '--quiet', '--keep-alive'];
+  const args = ['--port', place, '--region', 'us-east-1', '--quiet', '--keep-alive'];
   const child = spawn(versitygw, [...args, '--access-log', log, 'posix', root], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ROOT_ACCESS_KEY_ID: credentials.accessKeyId, ROOT_SECRET_ACCESS_KEY: credentials.secretAccessKey },
