@@ -78,8 +78,10 @@ test('the operator dies before or after each write: no line is lost and none is 
       }
     }
   }
-  // The first index, four chunks, the last index: that many places to die in, each before and after.
-  expect(deaths).toEqual([6, 6]);
+  // The first index, four chunks, the last index: that many places to die in, each before and after. A machine so slow
+  // that a chunk is closed for its age makes more of them.
+  for (const places of deaths) expect(places).toBeGreaterThanOrEqual(6);
+  expect(deaths).toHaveLength(2);
 });
 
 test('a write of a dead operator that comes late is kept, and the rest is stored after it', async () => {
