@@ -13,6 +13,10 @@ export default defineConfig({
           include: ['test/{unit,property,golden,crash,loopback}/**/*.test.ts'],
           // Against a hang, not against a slow machine: whole lives of an operator pass in a test.
           testTimeout: 120_000,
+          hookTimeout: 60_000,
+          // No test leaves anything in a module: to load them all anew for each file took more time than the tests.
+          isolate: false,
+          maxWorkers: 3,
         },
       },
       {

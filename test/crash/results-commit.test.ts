@@ -119,7 +119,7 @@ test('a pod that went before its log was read leaves a gap, and the run is not c
   const log = new FakeContainerLog();
   log.lines = textLines(20);
   const store = new MemoryStore(objects);
-  const service = createService(store, (options) => log.read(options));
+  const service = createService(store, (options) => log.read(options), 200);
   service.logs.observe(trainer, podOf(trainer, 'Running', { main: 'running' }));
   await until(() => log.reads.length > 0);
   log.removed = true;
@@ -164,7 +164,7 @@ test('nothing about a log changes after the record, even when pods show up again
   const log = new FakeContainerLog();
   log.lines = textLines(5);
   const store = new MemoryStore(objects);
-  const service = createService(store, (options) => log.read(options));
+  const service = createService(store, (options) => log.read(options), 200);
   service.logs.observe(trainer, podOf(trainer, 'Running', { main: 'running' }));
   await until(() => log.reads.length > 0);
   const { logsComplete } = await service.commit({ ...input, attempts: [trainer] }, signal);

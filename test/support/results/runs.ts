@@ -78,10 +78,14 @@ export function manifestOf(ref: AttemptRef): WorkerManifest {
   };
 }
 
-/** A service whose waits are short. `readLog` stands for pods/log. */
+/**
+ * A service whose waits are short. `readLog` stands for pods/log.
+ * @param idleMs how long a log that does not end is waited for; those that do end may take their time on a busy machine
+ */
 export function createService(
   store: ResultsStore,
   readLog: (options: PodLogOptions) => AsyncIterable<Uint8Array>,
+  idleMs = 10_000,
 ): ResultsService {
   return new ResultsService({
     store,
@@ -91,7 +95,7 @@ export function createService(
     indexPath: ':memory:',
     clock: systemClock,
     logger: silentLogger,
-    commitBounds: { idleMs: 200, maxMs: 5000 },
+    commitBounds: { idleMs, maxMs: 20_000 },
     capture: { timing: { minDelayMs: 1, maxDelayMs: 20, lingerMs: 30, idleMs: 200 } },
   });
 }
