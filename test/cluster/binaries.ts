@@ -139,8 +139,14 @@ async function provide(name: UpstreamName, go: Go, progress: (line: string) => v
       const partial = `${folder}.partial`;
       await rm(partial, { recursive: true, force: true });
       await mkdir(partial, { recursive: true });
-      const what = Object.keys(upstream.programs).join(', ');
-      await reportWhile(progress, `Compiling ${what}`, upstream.usualSeconds, build(upstream, go, partial));
+      const programs = Object.keys(upstream.programs);
+      await reportWhile(
+        progress,
+        `Compiling ${name}`,
+        upstream.usualSeconds,
+        build(upstream, go, partial),
+        programs.length > 1 ? programs.join(', ') : undefined,
+      );
       await writeFile(join(partial, 'built-by'), `${go.version}\n`);
       await rename(partial, folder);
     },
