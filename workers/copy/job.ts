@@ -80,7 +80,7 @@ export function resolveJob(copy: CopyStage, problems: PlanProblems): CopyJob {
         : { kind: copy.verify ?? 'ETag' },
     maxFailures: copy.maxFailures ?? 0,
     dryRun: copy.dryRun ?? false,
-    concurrency: 32,
+    concurrency: 64,
   };
 }
 

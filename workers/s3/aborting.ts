@@ -10,6 +10,10 @@ const followers = new WeakMap<AbortSignal, Set<Abortable>>();
  * signal, it has one listener: adding and removing one per request would cost as much as signing it.
  */
 export function followSignal(signal: AbortSignal, what: Abortable): () => void {
+  if (signal.aborted) {
+    what.abort(signal.reason);
+    return () => undefined;
+  }
   let following = followers.get(signal);
   if (following === undefined) {
     following = new Set();

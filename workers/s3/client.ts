@@ -58,7 +58,9 @@ const defaultTimeout = 60_000;
  */
 export class S3Client {
   readonly region: string;
-  readonly #endpoint: URL;
+  /** `https://`, and what comes after it: a URL works these out anew whenever it is asked. */
+  readonly #scheme: string;
+  readonly #host: string;
   readonly #addressing: 'Path' | 'Virtual';
   readonly #credentials: CredentialSource;
   readonly #retry: RetryPolicy;
@@ -69,7 +71,9 @@ export class S3Client {
 
   constructor(options: S3ClientOptions) {
     this.region = options.region ?? 'us-east-1';
-    this.#endpoint = readEndpoint(options.endpoint ?? `https://s3.${this.region}.amazonaws.com`);
+    const endpoint = readEndpoint(options.endpoint ?? `https://s3.${this.region}.amazonaws.com`);
+    this.#scheme = `${endpoint.protocol}//`;
+    this.#host = endpoint.host;
     this.#addressing = options.addressing ?? (options.endpoint === undefined ? 'Virtual' : 'Path');
     this.#credentials = options.credentials;
     this.#retry = options.retry ?? defaultRetry;
@@ -80,13 +84,13 @@ export class S3Client {
 
   /** The address of a bucket, or of a key in it. */
   address(bucket: string, key?: string): S3Address {
-    const { protocol, host } = this.#endpoint;
     const keyPath = key === undefined ? '' : encodeKey(key);
     if (this.#addressing === 'Virtual') {
-      return { origin: `${protocol}//${bucket}.${host}`, host: `${bucket}.${host}`, path: `/${keyPath}` };
+      const host = `${bucket}.${this.#host}`;
+      return { origin: this.#scheme + host, host, path: `/${keyPath}` };
     }
     const path = key === undefined ? `/${encodeKey(bucket)}` : `/${encodeKey(bucket)}/${keyPath}`;
-    return { origin: `${protocol}//${host}`, host, path };
+    return { origin: this.#scheme + this.#host, host: this.#host, path };
   }
 
   /** What went out so far, and how much of it the store refused for being too much. */

@@ -1,4 +1,5 @@
 import { createHmac, hash } from 'node:crypto';
+import { HmacKey } from './hmac.ts';
 
 /** What a request is signed with. `expiration` is when the store stops taking it, if it is known. */
 export interface Credentials {
@@ -88,7 +89,7 @@ export function canonicalHeaders(headers: Readonly<Record<string, string>>): {
 export class Signer {
   readonly #region: string;
   readonly #service: string;
-  #cached: { secret: string; day: string; key: Buffer } | undefined;
+  #cached: { secret: string; day: string; key: HmacKey } | undefined;
 
   constructor(region: string, service = 's3') {
     this.#region = region;
@@ -104,7 +105,7 @@ export class Signer {
   signature(secretAccessKey: string, amzDate: string, canonicalRequest: string): string {
     const day = amzDate.slice(0, 8);
     const text = `AWS4-HMAC-SHA256\n${amzDate}\n${this.scope(day)}\n${hashPayload(canonicalRequest)}`;
-    return createHmac('sha256', this.#signingKey(secretAccessKey, day)).update(text).digest('hex');
+    return this.#signingKey(secretAccessKey, day).sign(text);
   }
 
   /**
@@ -134,10 +135,10 @@ export class Signer {
     return headers;
   }
 
-  #signingKey(secret: string, day: string): Buffer {
+  #signingKey(secret: string, day: string): HmacKey {
     if (this.#cached?.secret === secret && this.#cached.day === day) return this.#cached.key;
     const dateKey = hmac(`AWS4${secret}`, day);
-    const key = hmac(hmac(hmac(dateKey, this.#region), this.#service), 'aws4_request');
+    const key = new HmacKey(hmac(hmac(hmac(dateKey, this.#region), this.#service), 'aws4_request'));
     this.#cached = { secret, day, key };
     return key;
   }
