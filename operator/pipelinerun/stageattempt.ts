@@ -90,13 +90,21 @@ export function suspendAttempt(input: StageInput, children: Children, job: DeepR
   return { status, actions: job.spec.suspend === true ? [] : [suspendJob(job)], events: [] };
 }
 
-/** The pod that was admitted before the suspension was ended by it: its outputs will never be whole. */
-export function resumeAttempt({ prior }: StageInput, { pods }: Children, job: DeepReadonly<Job>): StagePlan {
+/**
+ * The pod that was admitted before the suspension was ended by it: its outputs will never be whole. That is forgotten
+ * first, with a status write of its own: a crash after the Job goes on would leave its next pod refused for ever.
+ */
+export function resumeAttempt(
+  { prior, now }: StageInput,
+  { pods }: Children,
+  job: DeepReadonly<Job>,
+): StagePlan {
   const { admitted, ...rest } = prior;
   const kept = pods.some((pod) => pod.metadata.uid === admitted && pod.status?.phase === 'Succeeded');
-  const next = kept ? prior : rest;
+  if (admitted !== undefined && !kept)
+    return { status: rest, actions: [], events: [], lookAt: now.getTime() };
   return {
-    status: { ...next, state: 'Provisioning', reason: 'WaitingForNode', message: '' },
+    status: { ...prior, state: 'Provisioning', reason: 'WaitingForNode', message: '' },
     actions: [{ type: 'ResumeJob', job: job.metadata.name ?? '', uid: job.metadata.uid ?? '' }],
     events: [],
   };

@@ -176,9 +176,11 @@ function strip(status: PipelineRunStatus, fields: readonly (keyof StageStatus)[]
   };
 }
 
+/** A pod that was released with its dead node is gone at once: only the status says why, so that this does not wait. */
 function soften(stage: StageStatus): StageStatus {
   const open = !isTerminal(stage.state) && stage.state !== 'Waiting';
-  return open ? { ...stage, state: 'Running', reason: '', message: '' } : stage;
+  if (!open || stage.reason === 'NodeLost') return stage;
+  return { ...stage, state: 'Running', reason: '', message: '' };
 }
 
 /** JSON with sorted keys: equal for equal values. */

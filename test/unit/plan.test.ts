@@ -42,12 +42,15 @@ describe('a run that goes on after a long suspension', () => {
     expect(plan.requeueAfterMs, 'a timer is set').toBe(900_000);
   });
 
-  test('lets another pod be admitted when the admitted one was ended', () => {
+  test('forgets the admission of a pod that was ended before the Job may start another: a crash between finds both or neither', () => {
     const run = runOf(spec, statusOf({ state: 'Waiting', reason: 'Suspended', admitted: 'gone-pod' }));
-    const job = jobOf('work', { spec: { suspend: true } });
-    const plan = planAt(5_000, observedOf(run, { jobs: [job] }));
-    expect(plan.actions).toEqual([{ type: 'ResumeJob', job: 'job-work-1', uid: 'job-work-1' }]);
-    expect(first(plan)?.admitted).toBeUndefined();
+    const jobs = [jobOf('work', { spec: { suspend: true } })];
+    const forgotten = planAt(5_000, observedOf(run, { jobs }));
+    expect(forgotten.actions).toEqual([]);
+    expect(first(forgotten)?.admitted).toBeUndefined();
+    const resumed = planAt(5_000, observedOf(runOf(spec, forgotten.status), { jobs }));
+    expect(resumed.actions).toEqual([{ type: 'ResumeJob', job: 'job-work-1', uid: 'job-work-1' }]);
+    expect(first(resumed)).toMatchObject({ state: 'Provisioning' });
   });
 });
 

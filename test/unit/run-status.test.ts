@@ -20,6 +20,11 @@ test.each<[string, PipelineRunStatus, string]>([
     'progress',
   ],
   ['another open state', { ...status, stages: [{ ...stage, state: 'Finalizing' }] }, 'soft'],
+  [
+    'a dead node, which nothing else remembers',
+    { ...status, stages: [{ ...stage, reason: 'NodeLost' }] },
+    'hard',
+  ],
   ['an end', { ...status, stages: [{ ...stage, state: 'Succeeded' }] }, 'hard'],
   ['an admission', { ...status, stages: [{ ...stage, admitted: 'pod' }] }, 'hard'],
 ])('%s', (_what, next, kind) => {
