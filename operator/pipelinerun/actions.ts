@@ -18,6 +18,19 @@ export function suspendJob(job: DeepReadonly<Job>): Action {
   return { type: 'SuspendJob', job: job.metadata.name ?? '', uid: job.metadata.uid ?? '' };
 }
 
+/** Grace of a pod that does not say another one, in seconds, as in the API of Kubernetes. */
+export const GRACE_SECONDS = 30;
+
+/** Ends those of the pods that nobody else ends: their Job was deleted without them, or is about to be known as gone. */
+export function endPods(pods: Observed['pods']): Action[] {
+  return pods
+    .filter((pod) => pod.metadata.deletionTimestamp === undefined)
+    .map(({ metadata: { name = '', uid = '' }, spec }) => {
+      const graceSeconds = spec.terminationGracePeriodSeconds ?? GRACE_SECONDS;
+      return { type: 'DeletePod', pod: name, uid, graceSeconds };
+    });
+}
+
 type ReleasePod = Extract<Action, { type: 'ReleasePod' }>;
 
 /** Gives up those of the pods whose node is dead: their kubelet will never end them. */

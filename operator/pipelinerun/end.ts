@@ -5,7 +5,7 @@
 import { FINALIZER } from '../api/names.ts';
 import type { PipelineRunStatus } from '../api/status.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
-import { releaseLost } from './actions.ts';
+import { endPods, releaseLost } from './actions.ts';
 import { deletePods } from './deletion.ts';
 import { isFinished, millis } from './podfacts.ts';
 import { planStage } from './stageplan.ts';
@@ -26,7 +26,8 @@ export function planEnd(observed: Observed, status: PipelineRunStatus, now: Date
   const discrepancies = stages.flatMap((stage) => stage.discrepancy ?? []);
   if (conditionOf(status, 'Succeeded')?.status === 'Unknown') {
     const hurry = deletePods(observed);
-    const actions = [...base.actions, ...hurry, ...releaseLost(observed.pods, observed.lostPods)];
+    const left = endPods(disowned(observed).filter((pod) => !isFinished(pod)));
+    const actions = [...base.actions, ...hurry, ...left, ...releaseLost(observed.pods, observed.lostPods)];
     return observed.pods.some((pod) => isRunning(pod, observed))
       ? { ...base, actions }
       : { ...base, actions, commit: { discrepancies } };
@@ -60,6 +61,11 @@ function isRunning(pod: DeepReadonly<Pod>, { reports }: Observed): boolean {
   return !isFinished(pod) && !reports.has(pod.metadata.uid ?? '');
 }
 
+/** Pods whose Job somebody deleted without them: nobody but the operator ends and deletes them. */
+function disowned({ pods }: Observed): DeepReadonly<Pod>[] {
+  return pods.filter(({ metadata }) => !metadata.ownerReferences?.some((owner) => owner.controller === true));
+}
+
 /** The terminal condition is out: delete the compute, then let the object go. */
 function afterTerminal(
   observed: Observed,
@@ -80,6 +86,7 @@ function afterTerminal(
       actions: [
         ...(open ? [{ type: 'DeleteJobs' as const }] : []),
         ...deletePods(observed),
+        ...endPods(disowned(observed)),
         ...releaseLost(observed.pods, observed.lostPods),
       ],
     };

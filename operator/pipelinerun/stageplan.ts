@@ -8,11 +8,11 @@ import type { DeepReadonly, Job } from '../kube/types.ts';
 import { catchUp, ofAttempt } from './catchup.ts';
 import { type Children, childrenOf } from './children.ts';
 import { withFigures, wordsOf } from './copyend.ts';
-import { replaceDeleted, wasDeleted } from './deletedjob.ts';
+import { beginAttempt, replaceDeleted, wasDeleted } from './deletedjob.ts';
 import { attemptFailure, type Failure } from './failure.ts';
 import { isConditionTrue } from './podconditions.ts';
 import { isRefusedTooLong } from './refusal.ts';
-import { resumeAttempt, retryOrFail, startAttempt, suspendAttempt } from './stageattempt.ts';
+import { resumeAttempt, retryOrFail, suspendAttempt } from './stageattempt.ts';
 import { endStage, keepEnded } from './stageend.ts';
 import { followJob } from './stagework.ts';
 import { outcomeOf } from './success.ts';
@@ -49,7 +49,7 @@ export function planStage(given: StageInput): StagePlan {
   if (!job && isRefusedTooLong(prior, children.jobs, limitsOf(observed.run.spec, stage), input.now))
     return endStage(input, children, 'Failed', 'PodCreationRefused', prior.message ?? '');
   if (!job && wasDeleted(prior)) return replaceDeleted(input, children);
-  if (!job) return startAttempt(input, prior, prior.attempt ?? 1);
+  if (!job) return beginAttempt(input);
   const outcome = outcomeOf(input, job, pods);
   if (outcome) return endStage(input, children, outcome.state, outcome.reason, outcome.message);
   if (isConditionTrue(job, 'Failed'))

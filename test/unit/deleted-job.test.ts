@@ -17,8 +17,23 @@ function plan(status: PipelineRunStatus, more: Partial<Omit<Observed, 'run'>> = 
 }
 const first = ({ status }: Plan): StageStatus | undefined => status.stages?.[0];
 
+const conditionOfRun = (status: 'Unknown' | 'False', reason: string) => ({
+  type: 'Succeeded' as const,
+  status,
+  reason,
+  message: '',
+  observedGeneration: 1,
+  lastTransitionTime: stamp(90),
+});
+
 /** What is left of an attempt whose Job is not there any more. */
 const orphan = (more: Parameters<typeof podOf>[1]) => podOf(jobOf('work'), more);
+
+/** The same after kubectl delete --cascade=orphan: the garbage collector has taken the owner away. */
+function disowned(more: Parameters<typeof podOf>[1]) {
+  const { metadata, ...rest } = orphan(more);
+  return { ...rest, metadata: { ...metadata, ownerReferences: [] } };
+}
 
 describe('the Job of a running stage that is gone', () => {
   test('is asked for once more, then replaced by that of the next attempt', () => {
@@ -49,7 +64,10 @@ describe('the Job of a running stage that is gone', () => {
 
   test('has its pods ended when it was deleted without them', () => {
     const made = plan(statusOf({}), { pods: [orphan({ status: running(10) })] });
-    expect(made.actions).toMatchObject([{ type: 'DeletePod', uid: 'job-work-1-pod', graceSeconds: 30 }]);
+    expect(made.actions, 'a cache of Jobs may be older than that of pods').toMatchObject([
+      { type: 'ConfirmJobGone', stage: 'work', attempt: 1 },
+      { type: 'DeletePod', uid: 'job-work-1-pod', graceSeconds: 30 },
+    ]);
   });
 
   test('whose node is dead does not hold the stage', () => {
@@ -72,6 +90,64 @@ test.each<[string, Partial<StageStatus>]>([
   const made = plan(statusOf(stage));
   expect(made.actions).toEqual([{ type: 'CreateJob', stage: 'work', attempt: 1, activeSeconds: 0 }]);
   expect(first(made)?.disruptions ?? 0).toBe(0);
+});
+
+describe('a pod that was left behind when somebody deleted its Job without it', () => {
+  const over = { result: 'Canceled', reason: 'Canceled', time: stamp(90) } as const;
+  const committing = conditionOfRun('Unknown', 'Committing');
+  const canceled = statusOf({ state: 'Canceled' });
+
+  test('is ended before the record of the run is stored', () => {
+    const pods = [disowned({ status: running(10) })];
+    const made = plan({ ...canceled, outcome: over, conditions: [committing] }, { pods });
+    expect(made.actions).toMatchObject([{ type: 'DeletePod', uid: 'job-work-1-pod', graceSeconds: 30 }]);
+    expect(made.commit).toBeUndefined();
+  });
+
+  test('goes with the compute of the run, also when it has ended', () => {
+    const conditions = [conditionOfRun('False', 'Canceled')];
+    const pods = [disowned({ status: ended(10, 50, 0) })];
+    const made = plan({ ...canceled, outcome: over, conditions }, { pods });
+    expect(made.actions).toMatchObject([{ type: 'DeletePod', uid: 'job-work-1-pod' }]);
+  });
+
+  test('is left to the garbage collector where it has an owner', () => {
+    const conditions = [conditionOfRun('False', 'Canceled')];
+    const made = plan({ ...canceled, outcome: over, conditions }, { pods: [orphan({})] });
+    expect(made.actions).toEqual([]);
+  });
+
+  test('is not asked to go again and again', () => {
+    const pods = [disowned({ status: running(10), deleted: 130 })];
+    expect(plan({ ...canceled, outcome: over, conditions: [committing] }, { pods }).actions).toEqual([]);
+  });
+});
+
+describe('a stage that begins again after a suspension in which its Job was deleted', () => {
+  const suspended = statusOf({ state: 'Waiting', reason: 'Suspended', admitted: 'job-work-1-pod' });
+
+  test('may admit another pod', () => {
+    const made = plan(suspended);
+    expect(made.actions).toMatchObject([{ type: 'CreateJob', attempt: 1 }]);
+    expect(first(made)?.admitted).toBeUndefined();
+  });
+
+  test('waits until no pod of the deleted Job can write any more', () => {
+    const ending = plan(suspended, { pods: [orphan({ status: running(10), deleted: 130 })] });
+    expect(ending.actions).toEqual([]);
+    expect(first(ending)).toMatchObject({ attempt: 1, state: 'Waiting' });
+    const left = plan(suspended, { pods: [orphan({ status: running(10) })] });
+    expect(left.actions).toMatchObject([
+      { type: 'ConfirmJobGone', attempt: 1 },
+      { type: 'DeletePod', uid: 'job-work-1-pod' },
+    ]);
+    expect(plan(ending.status, { pods: [orphan({ status: running(10), deleted: 130 })] }).status).toEqual(
+      ending.status,
+    );
+    const over = plan(ending.status, { pods: [orphan({ status: ended(10, 101, 143) })] });
+    expect(over.actions).toMatchObject([{ type: 'CreateJob', attempt: 1 }]);
+    expect(first(over)?.disruptions ?? 0).toBe(0);
+  });
 });
 
 describe('after a crash between the next Job and the status', () => {
