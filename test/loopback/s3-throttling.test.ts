@@ -8,7 +8,7 @@ import { spawnDouble, type DoubleProcess } from '../support/s3double/process.ts'
 const program = fileURLToPath(new URL('../support/throttledchild.ts', import.meta.url));
 
 /** Copies per second that the store admits, for all clients together. */
-const capacity = 150;
+const capacity = 300;
 /** Seconds: the first ten are for finding the rate. */
 const seconds = 25;
 
