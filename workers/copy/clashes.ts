@@ -11,19 +11,21 @@ export async function findClashes(
   problems: PlanProblems,
 ): Promise<void> {
   const clashes = new FirstTen<Clash>();
-  await proof.findClashes((clash) =>
-    clashes.add(clash.row * kinds.length + kinds.indexOf(clash.kind), clash.otherPosition, clash),
-  );
+  await proof.findClashes((clash) => {
+    // In the order in which somebody who reads the plan from its start comes upon them.
+    const later = Math.max(clash.row, clash.otherRow);
+    clashes.add(later * kinds.length + kinds.indexOf(clash.kind), clash.otherPosition, clash);
+  });
   problems.addAll(
     clashes.total,
-    clashes.first.map((clash) =>
-      describeClash(
-        clash.kind,
-        drafts.read(clash.position),
-        drafts.read(clash.otherPosition),
-        proof.space.equivalence,
-      ),
-    ),
+    clashes.first.map((clash) => {
+      const row = drafts.read(clash.position);
+      const other = drafts.read(clash.otherPosition);
+      // A chain has a direction; else the one that comes first is named first.
+      const turned = clash.kind !== 'chain' && clash.row < clash.otherRow;
+      const [later, earlier] = turned ? [other, row] : [row, other];
+      return describeClash(clash.kind, later, earlier, proof.space.equivalence);
+    }),
   );
 }
 

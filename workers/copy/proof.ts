@@ -24,6 +24,7 @@ export interface Clash {
    */
   readonly kind: 'same' | 'ancestor' | 'chain';
   readonly row: number;
+  readonly otherRow: number;
   readonly position: number;
   readonly otherPosition: number;
 }
@@ -146,7 +147,7 @@ function clashOf(
   other: number,
 ): Clash {
   const [position, otherPosition] = [records.position(record), others.position(other)];
-  return { kind, row: records.row(record), position, otherPosition };
+  return { kind, row: records.row(record), otherRow: others.row(other), position, otherPosition };
 }
 
 /** The directory above a path that a record stands for. */
