@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
+/** Files that take the operator, or the store it lives by, away from everybody else. */
+const disturbing = ['test/e2e/{operator,store}.test.ts'];
+
 /**
- * One project per kind of test. `unit` needs nothing but Node; `cluster` suites need the native cluster and are
- * started by `npm test`, which brings one up first.
+ * One project per kind of test. `unit` needs nothing but Node; the others need the native cluster and are started by
+ * `npm test`, which brings one up first. Tests that wait for a cluster cost little while they do: more files go on at
+ * a time than there are cores.
  */
 export default defineConfig({
   test: {
@@ -17,16 +21,19 @@ export default defineConfig({
           // No test leaves anything in a module: to load them all anew for each file took more time than the tests.
           isolate: false,
           maxWorkers: 3,
+          sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
           name: 'integration',
           provide: { judge: 'versitygw' },
+          globalSetup: ['test/support/examples/definition.ts'],
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -37,18 +44,40 @@ export default defineConfig({
           include: ['test/integration/copy*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
         },
       },
-      { test: { name: 'chart', include: ['test/chart/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'chart',
+          include: ['test/chart/**/*.test.ts'],
+          testTimeout: 60_000,
+          maxWorkers: 3,
+          sequence: { groupOrder: 3 },
+        },
+      },
       {
         test: {
           name: 'e2e',
           globalSetup: ['test/support/e2e/install.ts'],
           include: ['test/e2e/**/*.test.ts'],
+          exclude: disturbing,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          maxWorkers: 4,
+          sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        test: {
+          name: 'e2e-alone',
+          globalSetup: ['test/support/e2e/install.ts'],
+          include: disturbing,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
+          sequence: { groupOrder: 5 },
         },
       },
     ],

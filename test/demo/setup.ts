@@ -20,8 +20,18 @@ export interface DemoImages {
 
 /** Everything that is made once and kept: packages, programs, images. */
 export async function prepare(say: Say): Promise<DemoImages> {
+  await providePrograms(say);
+  return await buildImages(say);
+}
+
+/** What a cluster runs on: Debian packages, and programs compiled from their modules. */
+export async function providePrograms(say: Say): Promise<void> {
   await installPackages(say);
   await provideBinaries(['etcd', 'kubernetes', 'versitygw', 'helm', 'karpenter'], say);
+}
+
+/** What the pods of a run are made from. */
+export async function buildImages(say: Say): Promise<DemoImages> {
   return { project: await provideProjectImage(say), train: await provideTrainImage(say) };
 }
 

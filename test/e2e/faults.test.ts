@@ -1,5 +1,5 @@
 /**
- * kill -9 of everything that takes part in a run, while it goes on. The run still ends with the right outcome,
+ * kill -9 of everything that takes part in a run but the operator, while it goes on. The run still ends with the right outcome,
  * nothing is left, outputs are admitted once, and no object is copied again that was in the ledger.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,10 +12,10 @@ import { getObject } from '../../workers/s3/objects.ts';
 import { type Bed, conditionOf, openBed, stageOf, unique } from '../support/e2e/bed.ts';
 import { ownNode } from '../support/e2e/burst.ts';
 import { NAMESPACE, RESULTS_BUCKET } from '../support/e2e/names.ts';
-import { killOperator } from '../support/e2e/operator.ts';
-import { settled } from '../support/e2e/outcome.ts';
+import { settled, succeeded } from '../support/e2e/outcome.ts';
 import { killProcesses } from '../support/e2e/processes.ts';
 import { startSlowStore } from '../support/e2e/slowstore.ts';
+import { isWorking, writesItsName } from '../support/e2e/stages.ts';
 
 let bed: Bed;
 beforeAll(async () => {
@@ -23,22 +23,8 @@ beforeAll(async () => {
 });
 afterAll(() => bed.close());
 
-/** A stage whose output is one file named after its pod: two admitted pods would leave two. */
-const writesItsName = (script: string, more: object = {}) => ({
-  name: 'work',
-  ...more,
-  container: {
-    image: bed.image,
-    command: ['sh', '-c', `echo begun; ${script}; echo "$POD" > "/out/$POD"; echo ended`],
-    env: [{ name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
-    outputs: [{ path: '/out', bucket: 'models', prefix: '{runUID}/' }],
-  },
-});
-
 /** In the first attempt long enough for any fault, in a later one at once. */
 const LONG_AT_FIRST = 'case "$POD" in *-work-1-*) sleep 75;; *) sleep 1;; esac';
-
-const isRunning = (run: PipelineRun): boolean => stageOf(run, 'work')?.state === 'Running';
 
 /** The pod of a stage that is running, and where. */
 async function workerOf(uid: string, stage = 'work'): Promise<{ uid: string; name: string; node: string }> {
@@ -61,15 +47,6 @@ async function expectOneOutput(run: PipelineRun): Promise<void> {
   expect(await bed.keys('models', `${uid}/`)).toEqual([`${uid}/${admitted?.podName}`]);
 }
 
-async function expectSucceeded(name: string): Promise<PipelineRun> {
-  const run = await bed.finished(name);
-  expect(conditionOf(run, 'Succeeded'), JSON.stringify(run.status)).toMatchObject({
-    status: 'True',
-    reason: 'Succeeded',
-  });
-  return run;
-}
-
 describe('killed while a run goes on:', () => {
   type Fault = (node: string) => Promise<void>;
   const lost: readonly (readonly [string, Fault])[] = [
@@ -84,13 +61,13 @@ describe('killed while a run goes on:', () => {
     '%s: the stage runs again on another, and is admitted once',
     async (_, fault) => {
       const name = unique('lost');
-      const spec = { stores: bed.stores, stages: [writesItsName(LONG_AT_FIRST, ownNode)] };
+      const spec = { stores: bed.stores, stages: [writesItsName(bed, LONG_AT_FIRST, ownNode)] };
       const uid = await bed.apply(name, spec);
-      await bed.until(name, 'running', isRunning);
+      await bed.until(name, 'running', isWorking);
       const first = await workerOf(uid);
       await fault(first.node);
 
-      const run = await expectSucceeded(name);
+      const run = await succeeded(bed, name);
       expect(stageOf(run, 'work')).toMatchObject({ attempt: 2, disruptions: 1 });
       expect(stageOf(run, 'work')?.failures ?? 0).toBe(0);
       await expectOneOutput(run);
@@ -108,14 +85,14 @@ describe('killed while a run goes on:', () => {
 
   test.concurrent('containerd of a node, which restarts: its containers go on, and nothing is tried again', async () => {
     const name = unique('restart');
-    const spec = { stores: bed.stores, stages: [writesItsName('sleep 12', ownNode)] };
+    const spec = { stores: bed.stores, stages: [writesItsName(bed, 'sleep 12', ownNode)] };
     const uid = await bed.apply(name, spec);
-    await bed.until(name, 'running', isRunning);
+    await bed.until(name, 'running', isWorking);
     const { node } = await workerOf(uid);
     await kill(node, false);
     await sleep(3000);
     await bed.cluster.faults.startContainerd(node);
-    const run = await expectSucceeded(name);
+    const run = await succeeded(bed, name);
     expect(stageOf(run, 'work')).toMatchObject({ attempt: 1 });
     expect(stageOf(run, 'work')?.disruptions ?? 0).toBe(0);
     await expectOneOutput(run);
@@ -163,7 +140,7 @@ describe('killed while a run goes on:', () => {
     expect(recorded.size, 'the first worker had recorded a part').toBeGreaterThan(0);
     expect(atKill.size, 'and had not done everything').toBeLessThan(500);
 
-    const run = await expectSucceeded(name);
+    const run = await succeeded(bed, name);
     await slow.close();
     const again = [...slow.copies].filter(([, times]) => times > 1).map(([key]) => key);
     expect(
@@ -188,8 +165,8 @@ describe('killed while a run goes on:', () => {
     const script = 'case "$POD" in *-work-1-*) sleep 600;; esac';
     const applyAndKill = async (name: string, more: object): Promise<string> => {
       const stores = bed.stores;
-      const uid = await bed.apply(name, { stores, stages: [writesItsName(script, more)] });
-      await bed.until(name, 'running', isRunning);
+      const uid = await bed.apply(name, { stores, stages: [writesItsName(bed, script, more)] });
+      await bed.until(name, 'running', isWorking);
       await sleep(500);
       killProcesses((await workerOf(uid)).uid, (argv) => argv[0] === 'sh');
       return uid;
@@ -207,43 +184,8 @@ describe('killed while a run goes on:', () => {
     expect(await bed.keys('models', `${uid}/`)).toEqual([]);
     await settled(bed, failed);
 
-    const run = await expectSucceeded(twice);
+    const run = await succeeded(bed, twice);
     expect(stageOf(run, 'work')).toMatchObject({ attempt: 2, failures: 1 });
     await expectOneOutput(run);
-  });
-
-  test.concurrent('the operator, at every step of a run: each stage runs once, and the record is whole', async () => {
-    const name = unique('steps');
-    await bed.put('raw', { [`${name}/a`]: 'a', [`${name}/b`]: 'b' });
-    const uid = await bed.apply(name, {
-      stores: bed.stores,
-      stages: [
-        {
-          name: 'arrange',
-          ...ownNode,
-          copy: {
-            source: { bucket: 'raw', prefix: `${name}/` },
-            destination: { bucket: 'lake', prefix: `${name}/to/` },
-          },
-        },
-        writesItsName('sleep 8', { ...ownNode, dependsOn: ['arrange'] }),
-      ],
-    });
-    const steps: readonly [string, (run: PipelineRun) => boolean, boolean][] = [
-      ['provisioning', (run) => stageOf(run, 'arrange')?.state === 'Provisioning', true],
-      ['after stage 1', (run) => stageOf(run, 'arrange')?.state === 'Succeeded', true],
-      ['running', isRunning, false],
-      ['decided', (run) => run.status?.outcome !== undefined, true],
-    ];
-    for (const [what, reached, replaced] of steps) {
-      await bed.until(name, what, reached);
-      await killOperator(bed, { replaced });
-    }
-    const run = await expectSucceeded(name);
-    const record = await settled(bed, run);
-    expect(record.stages.map(({ attempts }) => attempts.length)).toEqual([1, 1]);
-    expect(stageOf(run, 'work')).toMatchObject({ attempt: 1, admitted: record.stages[1]?.admitted });
-    expect(await bed.keys('models', `${uid}/`)).toHaveLength(1);
-    expect(await bed.keys('lake', `${name}/to/`)).toHaveLength(2);
   });
 });

@@ -1,54 +1,63 @@
 import { openCluster, startCluster } from '../cluster/cluster.ts';
 import { installTestPackages } from '../cluster/debian.ts';
 import type { Cluster } from '../cluster/types.ts';
-import { type DemoImages, prepare } from '../demo/setup.ts';
+import { buildImages, type DemoImages, providePrograms } from '../demo/setup.ts';
 
-/** The cluster that all steps of one `npm test` share. */
+/**
+ * `api`: an API server with its controllers and Karpenter, but no node, for tests that only talk to it. `nodes`: with
+ * a system node and a pool that scales from zero. They are two, because tests of the first kind install and remove
+ * the very objects that an operator in the second lives by.
+ */
+export type ClusterKind = 'api' | 'nodes';
+
+/** A cluster that some steps of one `npm test` share. */
 export interface SharedCluster {
   /** What tests find the cluster and its images by: EBBFLOW_TEST_CLUSTER and so on. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Why there are no images for pods of ours, if so: a cluster without them is still good for other steps. */
-  readonly imagesFailed: string | undefined;
   stop(): Promise<void>;
 }
 
 export interface SharedClusterOptions {
-  /** Name of a living cluster to attach to, which then stays. */
+  /** Name of a living cluster to attach to for everything, which then stays. */
   readonly existing: string | undefined;
-  /** Whether pods of ours are going to run. */
-  readonly images: boolean;
+  readonly kinds: ReadonlySet<ClusterKind>;
   readonly say: (line: string) => void;
 }
 
 /**
- * Starts a cluster of its own, or attaches to a living one. It belongs to this process: should that be killed, the
- * cluster's supervisor takes everything down.
+ * Starts the wanted clusters, or attaches to a living one. They belong to this process: should that be killed, their
+ * supervisors take everything down.
  */
-export async function provideCluster({
+export function provideClusters({
   existing,
-  images,
+  kinds,
   say,
-}: SharedClusterOptions): Promise<SharedCluster> {
-  let built: DemoImages | undefined;
-  let imagesFailed: string | undefined;
-  // Not the cluster's: the tests that need them try again, and say what is wrong.
-  await installTestPackages(say).catch((error: unknown) => say(String(error)));
-  try {
-    if (images) built = await prepare(say);
-  } catch (error) {
-    imagesFailed = error instanceof Error ? error.message : String(error);
-    say(`The images could not be made: ${imagesFailed}`);
-  }
-  if (existing !== undefined) {
-    const cluster = await openCluster(existing);
-    return { environment: environmentOf(cluster, built), imagesFailed, stop: () => Promise.resolve() };
-  }
-  const cluster = await startCluster({
-    name: `test-${process.pid}`,
-    progress: say,
-    ...(built && { images: [built.project.archive, built.train.archive] }),
-  });
-  return { environment: environmentOf(cluster, built), imagesFailed, stop: () => cluster.stop() };
+}: SharedClusterOptions): ReadonlyMap<ClusterKind, Promise<SharedCluster>> {
+  // One compiles for both; a cluster that nobody runs pods in need not wait for images.
+  const programs = prepareMachine(kinds, say);
+  const provide = async (kind: ClusterKind): Promise<SharedCluster> => {
+    await programs;
+    const images = kind === 'nodes' ? await buildImages(say) : undefined;
+    if (existing !== undefined) {
+      const cluster = await openCluster(existing);
+      return { environment: environmentOf(cluster, images), stop: () => Promise.resolve() };
+    }
+    const cluster = await startCluster({
+      name: `test-${kind}-${process.pid}`,
+      systemNode: kind === 'nodes',
+      progress: (line) => say(`${kind}: ${line}`),
+      poolCpuLimit: 16,
+      ...(images && { images: [images.project.archive, images.train.archive] }),
+    });
+    return { environment: environmentOf(cluster, images), stop: () => cluster.stop() };
+  };
+  return new Map([...kinds].map((kind) => [kind, provide(kind)]));
+}
+
+async function prepareMachine(kinds: ReadonlySet<ClusterKind>, say: (line: string) => void): Promise<void> {
+  // Not the clusters': the tests that need them try again, and say what is wrong.
+  if (kinds.has('api')) await installTestPackages(say).catch((error: unknown) => say(String(error)));
+  if (kinds.size > 0) await providePrograms(say);
 }
 
 /** No store credentials in the environment: a test that needs some must say which. */

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 
 export interface CommandOptions {
   readonly command: string;
@@ -8,7 +9,9 @@ export interface CommandOptions {
   /** The command and all it started are ended after it. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  /** Takes standard output instead of the terminal. */
+  /** Takes what it prints, line by line. */
+  readonly say: (line: string) => void;
+  /** Takes standard output as it is, instead of `say`. */
   readonly onOutput?: (text: string) => void;
 }
 
@@ -21,16 +24,16 @@ export interface CommandEnd {
 /** How long a command may take to end in order before it is killed. */
 const GRACE_MS = 10_000;
 
-/** Runs a command in a process group of its own, shows its output as it comes, and never leaves the group behind. */
+/** Runs a command in a process group of its own, tells its output as it comes, and never leaves the group behind. */
 export function runCommand(options: CommandOptions): Promise<CommandEnd> {
-  const { command, args, cwd, env, timeoutMs, signal, onOutput } = options;
+  const { command, args, cwd, env, timeoutMs, signal, say, onOutput } = options;
   return new Promise((resolve) => {
     let stopped: CommandEnd['stopped'];
     let killTimer: NodeJS.Timeout | undefined;
     const child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
-      stdio: ['ignore', onOutput ? 'pipe' : 'inherit', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
     const signalGroup = (name: NodeJS.Signals): void => {
@@ -60,9 +63,11 @@ export function runCommand(options: CommandOptions): Promise<CommandEnd> {
       signalGroup('SIGKILL');
       resolve({ code: stopped === undefined ? code : code || 1, stopped });
     };
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => onOutput?.(text));
+    if (onOutput) child.stdout.setEncoding('utf8').on('data', onOutput);
+    else createInterface({ input: child.stdout }).on('line', say);
+    createInterface({ input: child.stderr }).on('line', say);
     child.on('error', (error) => {
-      process.stderr.write(`${command}: ${error.message}\n`);
+      say(`${command}: ${error.message}`);
       finish(127);
     });
     child.on('close', (code) => finish(code ?? 128));

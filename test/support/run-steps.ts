@@ -1,16 +1,16 @@
-/**
- * The steps of `npm test`, in order. Those without `cluster` run while the test cluster starts.
- */
+/** The steps of `npm test`, and what each needs. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { provideGo } from '../cluster/go.ts';
 import { projectRoot } from '../cluster/paths.ts';
+import type { ClusterKind } from './run-cluster.ts';
 import { type CommandEnd, runCommand } from './run-command.ts';
 import { addTallies, failOnce, passOnce, type Tally, tallyGo, tallyVitest } from './run-tally.ts';
 
 export interface StepContext {
   readonly signal: AbortSignal;
+  /** Takes what the step prints, line by line. */
   readonly say: (line: string) => void;
   /** How tests find the cluster; empty for steps that need none. */
   readonly clusterEnvironment: Readonly<Record<string, string>>;
@@ -18,9 +18,8 @@ export interface StepContext {
 
 export interface Step {
   readonly name: string;
-  readonly cluster: boolean;
-  /** Runs pods of ours. */
-  readonly images?: boolean;
+  /** Undefined for a step that needs nothing but this machine. */
+  readonly cluster?: ClusterKind;
   run(context: StepContext): Promise<Tally>;
 }
 
@@ -31,21 +30,24 @@ export const steps: readonly Step[] = [
   commandStep('lint', ['oxlint', '--type-aware', '--deny-warnings']),
   commandStep('types', ['tsc', '--noEmit']),
   commandStep('crds', ['node', 'crds/generate.ts', '--check']),
-  { name: 'unit', cluster: false, run: (context) => runVitest('unit', 10 * minute, context) },
-  { name: 'go', cluster: false, run: runGo },
-  { name: 'integration', cluster: true, run: (context) => runVitest('integration', 20 * minute, context) },
-  { name: 'radosgw', cluster: true, run: (context) => runVitest('radosgw', 20 * minute, context) },
-  { name: 'chart', cluster: true, run: (context) => runVitest('chart', 10 * minute, context) },
-  { name: 'e2e', cluster: true, images: true, run: (context) => runVitest('e2e', 40 * minute, context) },
+  { name: 'unit', run: (context) => runVitest('unit', 10 * minute, context) },
+  { name: 'go', run: runGo },
+  {
+    name: 'integration',
+    cluster: 'api',
+    run: (context) => runVitest('integration', 20 * minute, context),
+  },
+  { name: 'radosgw', cluster: 'api', run: (context) => runVitest('radosgw', 20 * minute, context) },
+  { name: 'chart', cluster: 'api', run: (context) => runVitest('chart', 10 * minute, context) },
+  { name: 'e2e', cluster: 'nodes', run: (context) => runVitest('e2e*', 40 * minute, context) },
 ];
 
 /** A command that counts as one test: passed when it ends with code 0. */
 function commandStep(name: string, [command = '', ...args]: readonly string[]): Step {
   return {
     name,
-    cluster: false,
-    async run({ signal }) {
-      const end = await runCommand({ command, args, cwd: projectRoot, timeoutMs: 5 * minute, signal });
+    async run({ signal, say }) {
+      const end = await runCommand({ command, args, cwd: projectRoot, timeoutMs: 5 * minute, signal, say });
       return end.code === 0 ? passOnce() : failOnce(name, describeEnd(`${command} ${args.join(' ')}`, end));
     },
   };
@@ -54,7 +56,7 @@ function commandStep(name: string, [command = '', ...args]: readonly string[]): 
 async function runVitest(
   project: string,
   timeoutMs: number,
-  { signal, clusterEnvironment }: StepContext,
+  { signal, say, clusterEnvironment }: StepContext,
 ): Promise<Tally> {
   const folder = await mkdtemp(join(tmpdir(), 'ebbflow-report-'));
   const file = join(folder, 'report.json');
@@ -75,6 +77,7 @@ async function runVitest(
       env: clusterEnvironment,
       timeoutMs,
       signal,
+      say,
     });
     const report = await readFile(file, 'utf8').catch(() => undefined);
     if (end.stopped !== undefined && report === undefined)
@@ -89,7 +92,7 @@ async function runGo({ signal, say }: StepContext): Promise<Tally> {
   const go = await provideGo(say);
   const cwd = join(projectRoot, 'workers/shim');
   const env = { GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly', CGO_ENABLED: '0' };
-  const common = { command: go.command, cwd, env, timeoutMs: 10 * minute, signal };
+  const common = { command: go.command, cwd, env, timeoutMs: 10 * minute, signal, say };
   const vet = await runCommand({ ...common, args: ['vet', './...'] });
   let output = '';
   const test = await runCommand({
@@ -98,7 +101,7 @@ async function runGo({ signal, say }: StepContext): Promise<Tally> {
     onOutput: (text) => (output += text),
   });
   const tally = tallyGo(output, test.code);
-  if (tally.failures.length > 0) say(wordsOfGo(output));
+  if (tally.failures.length > 0) wordsOfGo(output).split('\n').forEach(say);
   return addTallies([vet.code === 0 ? passOnce() : failOnce('go vet', describeEnd('go vet', vet)), tally]);
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../support/run-command.ts';
 import { steps } from '../support/run-steps.ts';
 import {
@@ -96,7 +96,14 @@ describe('the steps', () => {
 });
 
 describe('commands', () => {
-  const common = { cwd: '/', timeoutMs: 20_000, signal: new AbortController().signal };
+  const lines: string[] = [];
+  const common = {
+    cwd: '/',
+    timeoutMs: 20_000,
+    signal: new AbortController().signal,
+    say: (line: string): void => void lines.push(line),
+  };
+  beforeEach(() => void lines.splice(0));
 
   it('give their exit code and output', async () => {
     let output = '';
@@ -106,8 +113,14 @@ describe('commands', () => {
     expect(output).toBe('hello\n');
   });
 
+  it('tell what they print on either stream, line by line', async () => {
+    await runCommand({ ...common, command: 'sh', args: ['-c', 'echo one; sleep 0.1; echo two >&2'] });
+    expect(lines).toEqual(['one', 'two']);
+  });
+
   it('that do not exist fail', async () => {
     expect((await runCommand({ ...common, command: '/no/such/program', args: [] })).code).toBe(127);
+    expect(lines).toEqual(['/no/such/program: spawn /no/such/program ENOENT']);
   });
 
   it('that take too long are ended with everything they started', async () => {

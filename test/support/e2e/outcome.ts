@@ -34,3 +34,13 @@ export async function settled(bed: Bed, run: PipelineRun): Promise<RunRecord> {
   });
   return record;
 }
+
+/** Waits for the end of a run, which must be a good one. */
+export async function succeeded(bed: Bed, name: string): Promise<PipelineRun> {
+  const run = await bed.finished(name);
+  expect(conditionOf(run, 'Succeeded'), JSON.stringify(run.status)).toMatchObject({
+    status: 'True',
+    reason: 'Succeeded',
+  });
+  return run;
+}

@@ -1,7 +1,6 @@
 /** PipelineRuns on the real API server, for tests: every answer is a status and a message, none is thrown. */
 import { Agent, request } from 'undici';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { buildCrd, CRD_NAME } from '../../../crds/crd.ts';
 import { API_VERSION, GROUP, KIND, PLURAL, VERSION } from '../../../operator/api/names.ts';
 import { loadClusterAccess, type ClusterAccess } from '../../../operator/kube/kubeconfig.ts';
 
@@ -14,8 +13,6 @@ export interface Answer {
 
 const JSON_TYPE = 'application/json';
 export const MERGE_PATCH = 'application/merge-patch+json';
-const CRD_PATH = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${CRD_NAME}`;
-const APPLY = 'application/apply-patch+yaml';
 
 /** Where `npm test` says that the cluster is. */
 export function testKubeconfig(): string {
@@ -31,7 +28,6 @@ export class PipelineRunServer {
   readonly #access: ClusterAccess;
   readonly #agent: Agent;
   readonly namespace: string;
-  #hadCrd = false;
 
   private constructor(access: ClusterAccess, namespace: string) {
     this.#access = access;
@@ -42,29 +38,27 @@ export class PipelineRunServer {
     });
   }
 
-  /** Installs the CRD as it is in the sources, makes the namespace, and returns once the rules are in force. */
+  /** Changes nothing on the server. */
+  static async connect(namespace: string): Promise<PipelineRunServer> {
+    return new PipelineRunServer(await loadClusterAccess({ kubeconfig: testKubeconfig() }), namespace);
+  }
+
+  /** Makes the namespace, and returns once the rules of the definition are in force there. */
   static async open(namespace: string): Promise<PipelineRunServer> {
-    const server = new PipelineRunServer(
-      await loadClusterAccess({ kubeconfig: testKubeconfig() }),
-      namespace,
-    );
-    await server.#install();
+    const server = await PipelineRunServer.connect(namespace);
+    await server.send('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
+    await server.#untilInForce();
     return server;
   }
 
-  async #install(): Promise<void> {
-    this.#hadCrd = (await this.send('GET', CRD_PATH)).status === 200;
-    const query = '?fieldManager=ebbflow-tests&force=true';
-    const applied = await this.send('PATCH', `${CRD_PATH}${query}`, buildCrd(), APPLY);
-    if (applied.status >= 300) throw new Error(`the API server refused the CRD: ${applied.message}`);
-    await this.send('POST', '/api/v1/namespaces', { metadata: { name: this.namespace } });
-    // A definition takes effect some moments after it was accepted.
+  /** A definition takes effect some moments after it was accepted. */
+  async #untilInForce(): Promise<void> {
     const end = performance.now() + 30_000;
     for (;;) {
       const answer = await this.create({ stages: [{ name: 'probe' }] }, 'probe', { dryRun: true });
       if (answer.status === 422) return;
       if (performance.now() > end)
-        throw new Error(`the CRD is not in force: ${answer.status} ${answer.message}`);
+        throw new Error(`the definition is not in force: ${answer.status} ${answer.message}`);
       await sleep(100);
     }
   }
@@ -109,24 +103,17 @@ export class PipelineRunServer {
     return readAnswer(response.statusCode, await response.body.text());
   }
 
-  /** Deletes what was made: the namespace with everything in it, and the definition unless it was there before. */
+  /** Deletes the namespace with everything in it. */
   async close(): Promise<void> {
     try {
       await this.send('DELETE', `/api/v1/namespaces/${this.namespace}`);
-      if (!this.#hadCrd) await this.#removeCrd();
     } finally {
-      await this.#agent.close();
+      await this.disconnect();
     }
   }
 
-  /** Who installs the chart next must not meet a definition that is not Helm's. */
-  async #removeCrd(): Promise<void> {
-    await this.send('DELETE', CRD_PATH);
-    const end = performance.now() + 30_000;
-    while ((await this.send('GET', CRD_PATH)).status !== 404) {
-      if (performance.now() > end) throw new Error('the CRD was not removed within 30 s');
-      await sleep(100);
-    }
+  async disconnect(): Promise<void> {
+    await this.#agent.close();
   }
 }
 

@@ -1,0 +1,71 @@
+/**
+ * Steps that have something to wait for, beside steps that have something to compute: whole runs on real nodes spend
+ * most of their time waiting for containers, schedulers and autoscalers.
+ */
+import type { ClusterKind, SharedCluster } from './run-cluster.ts';
+import type { Step } from './run-steps.ts';
+import { failOnce, lastLine, type Tally } from './run-tally.ts';
+
+export interface StepResult {
+  readonly step: string;
+  readonly seconds: number;
+  readonly tally: Tally;
+}
+
+export interface LaneOptions {
+  readonly clusters: ReadonlyMap<ClusterKind, Promise<SharedCluster>>;
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+  /** Told the result of each step as it ends. */
+  readonly onResult: (result: StepResult) => void;
+}
+
+/** Runs all steps: whole runs in one lane, everything else, in order, in another. */
+export async function runLanes(steps: readonly Step[], options: LaneOptions): Promise<void> {
+  const lanes = [
+    steps.filter(({ cluster }) => cluster !== 'nodes'),
+    steps.filter(({ cluster }) => cluster === 'nodes'),
+  ];
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (const step of lane) await perform(step, options);
+    }),
+  );
+}
+
+async function perform(step: Step, { clusters, signal, say, onResult }: LaneOptions): Promise<void> {
+  if (signal.aborted) return;
+  const cluster = step.cluster && clusters.get(step.cluster);
+  const waited = performance.now();
+  let clusterEnvironment: SharedCluster['environment'] = {};
+  let start = performance.now();
+  let tally: Tally;
+  try {
+    if (cluster) {
+      clusterEnvironment = (await untilInterrupted(cluster, signal)).environment;
+      say(`  [${step.name}] its cluster is usable; waited ${secondsSince(waited)} s for it`);
+    }
+    say(`=== ${step.name} ===`);
+    start = performance.now();
+    tally = await step.run({ signal, say: (line) => say(`  [${step.name}] ${line}`), clusterEnvironment });
+  } catch (error) {
+    tally = failOnce(step.name, error instanceof Error ? error.message : String(error));
+  }
+  const seconds = secondsSince(start);
+  onResult({ step: step.name, seconds, tally });
+  say(`--- ${step.name}: ${lastLine(tally)}, ${seconds} s`);
+}
+
+/** A set-up that is under way cannot be stopped, but it need not be waited for: it ends with this process. */
+export function untilInterrupted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const gaveUp = Promise.withResolvers<never>();
+  const onAbort = (): void => void setTimeout(() => gaveUp.reject(new Error('interrupted')), 5_000);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  return Promise.race([promise, gaveUp.promise]);
+}
+
+/** To a tenth of a second. */
+export function secondsSince(start: number): number {
+  return Math.round((performance.now() - start) / 100) / 10;
+}
