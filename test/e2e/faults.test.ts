@@ -105,7 +105,7 @@ describe('killed while a run goes on:', () => {
     );
     await bed.put('raw', objects);
     // A segment is written after 5 s, when about half of the objects are copied.
-    const slow = await startSlowStore(bed.cluster, 20);
+    const slow = await startSlowStore(bed.cluster, { copyEveryMs: 20 });
     const [lake] = bed.stores;
     const uid = await bed.apply(name, {
       stores: lake ? [{ ...lake, endpoint: slow.endpoint }] : [],

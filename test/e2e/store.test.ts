@@ -3,10 +3,10 @@ import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { PipelineRun } from '../../operator/api/types.ts';
-import { events } from '../../operator/kube/resource.ts';
 import { type Bed, conditionOf, openBed, unique } from '../support/e2e/bed.ts';
-import { COMMIT_TIMEOUT_SECONDS, NAMESPACE, RESULTS_BUCKET } from '../support/e2e/names.ts';
+import { COMMIT_TIMEOUT_SECONDS, RESULTS_BUCKET } from '../support/e2e/names.ts';
 import { settled } from '../support/e2e/outcome.ts';
+import { storeFolder } from '../support/e2e/resultsfolder.ts';
 
 let bed: Bed;
 let bucket: string;
@@ -15,10 +15,8 @@ let isAway = false;
 
 beforeAll(async () => {
   bed = await openBed();
-  // The store of the test cluster keeps each bucket as a folder.
-  const root = dirname(bed.cluster.logDirectory);
-  bucket = join(root, 's3', RESULTS_BUCKET);
-  elsewhere = join(root, 'bucket-taken-away');
+  bucket = join(storeFolder(bed), RESULTS_BUCKET);
+  elsewhere = join(dirname(storeFolder(bed)), 'bucket-taken-away');
 });
 const takeAway = async (): Promise<void> => {
   await rename(bucket, elsewhere);
@@ -30,13 +28,6 @@ const bringBack = async (): Promise<void> => {
 };
 afterEach(bringBack);
 afterAll(() => bed.close());
-
-/** Reasons of the Warning events of a run. */
-async function warnings(uid: string): Promise<string[]> {
-  const fieldSelector = `involvedObject.uid=${uid}`;
-  const { items } = await bed.client.list(events, NAMESPACE, { fieldSelector });
-  return items.filter(({ type }) => type === 'Warning').map(({ reason }) => reason ?? '');
-}
 
 /** Waits until the run is terminal and its compute deleted, although its record is not stored. */
 async function withoutRecord(name: string): Promise<PipelineRun> {
@@ -76,7 +67,7 @@ test('runs that end while the store refuses are terminal after commitTimeoutSeco
   await bed.gone(names.deleted);
   expect(Date.now() - asked).toBeLessThan(30_000);
   expect(await bed.left(deleted)).toEqual([]);
-  expect(await warnings(deleted)).toContain('RecordNotStored');
+  expect(await bed.warnings(deleted)).toContain('RecordNotStored');
 
   const terminal = await Promise.all([withoutRecord(names.canceled), withoutRecord(names.ends)]);
   expect(conditionOf(terminal[0], 'Succeeded')).toMatchObject({ status: 'False', reason: 'Canceled' });

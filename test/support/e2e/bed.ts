@@ -10,7 +10,7 @@ import type { KubeClient } from '../../../operator/kube/client.ts';
 import { isNotFound } from '../../../operator/kube/errors.ts';
 import { createKubeClient } from '../../../operator/kube/http-client.ts';
 import { loadClusterAccess } from '../../../operator/kube/kubeconfig.ts';
-import { jobs, pods } from '../../../operator/kube/resource.ts';
+import { events, jobs, pods } from '../../../operator/kube/resource.ts';
 import type { KubeObject, Pod } from '../../../operator/kube/types.ts';
 import { pipelineRuns } from '../../../operator/pipelinerun/resource.ts';
 import type { S3Client } from '../../../workers/s3/client.ts';
@@ -124,6 +124,13 @@ export class Bed {
         ),
       );
     return found;
+  }
+
+  /** Reasons of the Warning events of a run. */
+  async warnings(runUID: string): Promise<string[]> {
+    const fieldSelector = `involvedObject.uid=${runUID}`;
+    const { items } = await this.client.list(events, NAMESPACE, { fieldSelector });
+    return items.filter(({ type }) => type === 'Warning').map(({ reason }) => reason ?? '');
   }
 
   async put(bucket: string, objects: Readonly<Record<string, string>>): Promise<void> {
