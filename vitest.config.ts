@@ -65,7 +65,8 @@ export default defineConfig({
           exclude: disturbing,
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          maxWorkers: 4,
+          // The system node has room for the pods of about ten stages at a time.
+          maxWorkers: 2,
           sequence: { groupOrder: 4 },
         },
       },

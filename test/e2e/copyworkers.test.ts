@@ -34,7 +34,7 @@ interface Begun {
 async function begin(objects: number, everyMs: number): Promise<Begun> {
   const name = unique('many');
   await bed.put('raw', objectsOf(name, objects));
-  const slow = await startSlowStore(bed.cluster, everyMs);
+  const slow = await startSlowStore(bed.cluster, { copyEveryMs: everyMs });
   const [lake] = bed.stores;
   const copy = {
     source: { bucket: 'raw', prefix: `${name}/` },
