@@ -65,8 +65,8 @@ export default defineConfig({
           exclude: disturbing,
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          // The system node has room for the pods of about ten stages at a time.
-          maxWorkers: 2,
+          // The tests of one file go side by side already, as many as two cores carry beside everything else.
+          fileParallelism: false,
           sequence: { groupOrder: 4 },
         },
       },
