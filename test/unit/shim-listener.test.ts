@@ -1,6 +1,5 @@
 /** What the agent makes of connections that come and go. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
