@@ -63,7 +63,8 @@ export function printReport(report: CopyReport): string {
   if (report.report !== undefined) return printPlan(report, report.report);
   if (copy === undefined) return '';
   const { planned, copied, renamed, skipped, unchanged, moved, failed, bytes, verified, reread = 0 } = copy;
-  const facts = [`${formatCount(renamed)} renamed`];
+  const facts: string[] = [];
+  if (renamed > 0) facts.push(`${formatCount(renamed)} renamed`);
   if (skipped > 0) facts.push(`${formatCount(skipped)} there before`);
   if (unchanged > 0) facts.push(`${formatCount(unchanged)} in place already`);
   if (verified !== undefined) {
@@ -77,7 +78,7 @@ export function printReport(report: CopyReport): string {
   const what = `${formatCount(copied)} of ${formatCount(planned)} objects, ${formatBytes(bytes)}`;
   const took = report.seconds < 10 ? `${report.seconds.toFixed(1)}s` : formatDuration(report.seconds);
   const where = report.state === undefined ? '' : `Plan and ledger: ${report.state}\n`;
-  return `${verb} ${what}, in ${took}: ${facts.join(', ')}.\n${where}`;
+  return `${verb} ${what}, in ${took}${facts.length > 0 ? `: ${facts.join(', ')}` : ''}.\n${where}`;
 }
 
 function printPlan({ source, destination, result }: CopyReport, plan: PlanReport): string {
