@@ -38,10 +38,11 @@ export async function openState(directory: string, job: object, anew: boolean): 
     try {
       await claimFor(directory, job);
       const runs = await listRuns(directory);
-      const last = runs.at(-1);
-      if (anew && last?.ended === false) await endRun(last.directory, { result: 'Abandoned' });
+      // There is one at most: a run is begun only where none is open.
+      const open = runs.findLast(({ ended }) => !ended);
+      if (anew && open !== undefined) await endRun(open.directory, { result: 'Abandoned' });
       await removeOld(runs);
-      const run = last === undefined || last.ended || anew ? nameRun(directory, new Date()) : last;
+      const run = open === undefined || anew ? nameRun(directory, new Date()) : open;
       return { ...run, finish: (end) => endRun(run.directory, end), close: unlock };
     } catch (error) {
       await unlock();

@@ -272,7 +272,7 @@ describe('a call that did not come to its end', () => {
   });
 });
 
-test('two calls of one copy at a time: the second is told, and a dead one is no obstacle', async () => {
+test('two calls of one copy at a time: the second is told', async () => {
   await seed(client, from, objects);
   let second: Promise<Said> | undefined;
   proxy.onRequest = async (request): Promise<Fault> => {
