@@ -1,5 +1,5 @@
 /**
- * `npm run bench:copy -- [--json FILE] [--quick] [--docs FOLDER]`: `ebbflow copy` beside s5cmd and rclone on one versitygw, planning, and behaviour at
+ * `npm run bench:copy -- [--json FILE] [--rounds 3] [--quick] [--docs FOLDER]`: `ebbflow copy` beside s5cmd and rclone on one versitygw, planning, and behaviour at
  * a limit. Writes benchmarks.md and its plot into docs/, unless it is `--quick`, which only shows that all of it works.
  * Nothing fails for being slow: rows say whether their targets hold.
  */
@@ -52,6 +52,7 @@ const { values } = parseArgs({
   options: {
     json: { type: 'string' },
     docs: { type: 'string' },
+    rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -60,7 +61,8 @@ const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => interrupted.abort(new Error(`ended by ${name}`)));
 }
-await main(values.quick ? quick : full);
+const scale = values.quick ? quick : full;
+await main({ ...scale, rounds: Number(values.rounds ?? scale.rounds) });
 
 async function main(scale: Scale): Promise<void> {
   const binaries = await provideBinaries(['versitygw', 's5cmd', 'rclone'], say);
@@ -74,10 +76,14 @@ async function main(scale: Scale): Promise<void> {
   const results: SetResult[] = [];
   const rows: BenchRow[] = [];
   try {
-    for (const set of scale.sets) results.push(await benchSet(bed, set, scale.rounds));
-    rows.push(...results.flatMap(rowsOfSet), ...(await benchPlanning(bed, scale.plannedKeys)));
+    for (const set of scale.sets) {
+      const result = await benchSet(bed, set, scale.rounds);
+      results.push(result);
+      await keep(rows, rowsOfSet(result));
+    }
+    await keep(rows, await benchPlanning(bed, scale.plannedKeys));
     for (const processes of [1, 4]) {
-      rows.push(...(await benchThrottling(bed, { processes, ...scale.throttle })));
+      await keep(rows, await benchThrottling(bed, { processes, ...scale.throttle }));
     }
   } finally {
     await client.close();
@@ -85,7 +91,6 @@ async function main(scale: Scale): Promise<void> {
     await rm(folder, { recursive: true, force: true });
   }
   console.log(writeText(rows));
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ rows }, undefined, 2)}\n`);
   const docs = values.docs ?? (values.quick ? undefined : join(projectRoot, 'docs'));
   if (docs === undefined) return;
   const tools = contenders.map((contender) => [contender.name, contender.version] as const);
@@ -98,4 +103,10 @@ async function main(scale: Scale): Promise<void> {
   });
   await writeFile(join(docs, 'benchmarks.md'), page);
   await writeFile(join(docs, 'benchmarks-copy.svg'), drawChart(results));
+}
+
+/** What was measured is kept at once, whatever becomes of the rest. */
+async function keep(rows: BenchRow[], more: readonly BenchRow[]): Promise<void> {
+  rows.push(...more);
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ rows }, undefined, 2)}\n`);
 }
