@@ -61,8 +61,10 @@ const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => interrupted.abort(new Error(`ended by ${name}`)));
 }
-const scale = values.quick ? quick : full;
-await main({ ...scale, rounds: Number(values.rounds ?? scale.rounds) });
+const chosen = values.quick ? quick : full;
+const rounds = Number(values.rounds ?? chosen.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a whole number from 1 on');
+await main({ ...chosen, rounds });
 
 async function main(scale: Scale): Promise<void> {
   const binaries = await provideBinaries(['versitygw', 's5cmd', 'rclone'], say);
