@@ -2,6 +2,7 @@
  * How a copy ended, from the last words of all its workers: each knows only what was dealt to it, so that here is where
  * their failures are added up and held against maxFailures. Pure.
  */
+import { LABEL } from '../api/names.ts';
 import type { Stage } from '../api/pipelinerun.ts';
 import type { DeepReadonly, Job } from '../kube/types.ts';
 import { lastWords, sumCopies } from '../../workers/contract/lastwords.ts';
@@ -19,6 +20,23 @@ export function wordsOf(stage: string, reports: ReadonlyMap<string, WorkerManife
   return lastWords([...reports.values()].filter((report) => report.stage === stage));
 }
 
+/**
+ * The last word of each worker of the Job that has done its part. Of its attempt alone: the first worker of a Job ends
+ * only after the Job has all the others.
+ */
+export function goodWordsOf(job: DeepReadonly<Job>, reports: Observed['reports']): WorkerManifest[] {
+  const stage = job.metadata.labels?.[LABEL.stage];
+  const workers = job.spec.completions ?? 1;
+  const good = [...reports.values()].filter(
+    (report) =>
+      report.stage === stage &&
+      report.attempt === attemptOf(job) &&
+      report.index < workers &&
+      report.exit.code === 0,
+  );
+  return lastWords(good);
+}
+
 /** Seconds after the end of a Job for which the words of its workers are waited for. */
 const WORDS_SECONDS = 600;
 
@@ -29,16 +47,10 @@ export function copyOutcome(
   { reports, heard }: Pick<Observed, 'reports' | 'heard'>,
   now: Date,
 ): StageOutcome | undefined {
-  const workers = job.spec.completions ?? 1;
-  // Of this attempt alone: its first worker ends only after its Job has all the others.
-  const good = [...reports.values()].filter(
-    ({ stage: of, attempt, index, exit }) =>
-      of === stage.name && attempt === attemptOf(job) && index < workers && exit.code === 0,
-  );
-  const words = lastWords(good);
-  const silent = workers - words.length;
+  const words = goodWordsOf(job, reports);
+  const silent = (job.spec.completions ?? 1) - words.length;
   if (silent > 0 && !isConditionTrue(job, 'Complete')) return undefined;
-  if (silent > 0 && !heard.has(stage.name)) {
+  if (silent > 0 && !heard.has(job.metadata.uid ?? '')) {
     const since = millis(job.status?.completionTime) ?? now.getTime();
     if (now.getTime() < since + WORDS_SECONDS * 1000) return undefined;
     const message = `the results store does not say what ${count(silent, 'worker')} of the copy did`;

@@ -25,7 +25,7 @@ export interface Observed {
   lostPods: ReadonlySet<string>;
   /** Manifests that workers reported and the operator has read in the store, by pod UID. */
   reports: ReadonlyMap<string, WorkerManifest>;
-  /** Copy stages whose workers' last words have all been looked for in the store. */
+  /** UIDs of the copy Jobs whose workers' last words have all been looked for in the store. */
   heard: ReadonlySet<string>;
   /** Workers that the stored plan of a copy stage has shards for, by stage. */
   plans: ReadonlyMap<string, number>;

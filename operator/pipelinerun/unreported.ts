@@ -9,7 +9,7 @@ import type { Logger } from '../kube/logger.ts';
 import type { Results } from '../results/types.ts';
 import { attemptRef } from './attempts.ts';
 import { type Children, childrenOf, podsOf } from './children.ts';
-import { wordsOf } from './copyend.ts';
+import { goodWordsOf } from './copyend.ts';
 import type { ObserveDeps } from './observe.ts';
 import { isConditionTrue } from './podconditions.ts';
 import { isFinished } from './podfacts.ts';
@@ -63,7 +63,7 @@ async function askPods(
   }
 }
 
-/** Workers of a Job that is over, whose pods may be gone with their nodes. */
+/** Workers of a Job that is over and that did their part unheard; their pods may be gone with their nodes. */
 async function askStore(
   { metadata }: PipelineRun,
   stage: string,
@@ -73,14 +73,15 @@ async function askStore(
 ): Promise<void> {
   const { uid, namespace } = metadata;
   const isOver = job && (isConditionTrue(job, 'Complete') || isConditionTrue(job, 'Failed'));
-  if (!isOver || facts.heard(uid).has(stage)) return;
-  const words = new Set(wordsOf(stage, facts.reports(uid)).map(({ index }) => index));
+  const jobUID = job?.metadata.uid ?? '';
+  if (!isOver || facts.heard(uid).has(jobUID)) return;
+  const good = new Set(goodWordsOf(job, facts.reports(uid)).map(({ index }) => index));
   const silent = Array.from({ length: job.spec.completions ?? 1 }, (_, index) => index).filter(
-    (index) => !words.has(index),
+    (index) => !good.has(index),
   );
-  if (silent.length > 0 && !facts.mayLook(uid, `workers of ${stage}`)) return;
+  if (silent.length > 0 && !facts.mayLook(uid, `workers of ${jobUID}`)) return;
   for (const index of silent)
     for (const manifest of await results.findManifests({ namespace, uid }, stage, index, signal))
       facts.found(uid, manifest);
-  facts.allHeard(uid, stage);
+  facts.allHeard(uid, jobUID);
 }

@@ -27,6 +27,7 @@ interface RunFacts {
   planned: Map<string, number>;
   /** What was looked for in the store, and when, in monotonic milliseconds. */
   looked: Map<string, number>;
+  /** UIDs of copy Jobs that are over and whose workers were all heard. */
   heard: Set<string>;
   /** When the last report came, in monotonic milliseconds, until somebody asked. */
   reportedAt?: number;
@@ -79,12 +80,12 @@ export class WorkerFacts {
     this.#changed(`${source.namespace}/${source.run}`);
   }
 
-  /** Every worker of the stage that has left a last word has been heard. */
-  allHeard(runUID: string, stage: string): void {
-    this.#of(runUID).heard.add(stage);
+  /** Every worker of the Job that has left a last word has been heard. */
+  allHeard(runUID: string, jobUID: string): void {
+    this.#of(runUID).heard.add(jobUID);
   }
 
-  /** Copy stages whose workers' last words have all been looked for. */
+  /** UIDs of the copy Jobs whose workers' last words have all been looked for. */
   heard(runUID: string): ReadonlySet<string> {
     return this.#runs.get(runUID)?.heard ?? NOBODY;
   }

@@ -281,7 +281,7 @@ describe('a copy whose workers have ended', () => {
   test('is not judged before every worker was heard or looked for, and not for ever', () => {
     const words = [word(0, 0), word(1, 0)];
     expect(stageOf(0, words, done('Complete'))).toMatchObject({ state: 'Finalizing' });
-    const heard = new Set(['work']);
+    const heard = new Set(['job-work-1']);
     expect(stageOf(0, words, { ...done('Complete'), heard })?.state).toBe('Succeeded');
     expect(stageOf(0, words, done('Complete'), 641)).toMatchObject({
       state: 'Failed',
