@@ -33,7 +33,20 @@ export class RunSuspended extends Error {
   }
 }
 
-/** What the status alone says; undefined when the pod is to be admitted by a write. Pure. */
+/**
+ * The status does not say yet that the attempt has begun, nor what became of the one before: an operator died in
+ * between. The next reconcile says both; an admission that said the first alone would lose the second.
+ */
+export class AttemptUnknown extends Error {
+  override readonly name = 'AttemptUnknown';
+  readonly code = 'ATTEMPT_UNKNOWN';
+
+  constructor() {
+    super('the attempt of this pod is not in the status yet: ask again');
+  }
+}
+
+/** What the status alone says; undefined when the pod is to be admitted by a write. Pure. @throws AttemptUnknown */
 export function judge(run: PipelineRun, candidate: Candidate): Verdict | undefined {
   const refuse = (message: string): Verdict => ({ admitted: false, message });
   if (run.metadata.uid !== candidate.runUID) return refuse('the run of this pod does not exist any more');
@@ -46,6 +59,7 @@ export function judge(run: PipelineRun, candidate: Candidate): Verdict | undefin
     return refuse('a newer attempt of the stage has begun');
   if (stage?.admitted !== undefined && stage.attempt === candidate.attempt)
     return refuse('the outputs of another pod were admitted');
+  if (candidate.attempt > (stage?.attempt ?? 1)) throw new AttemptUnknown();
   return undefined;
 }
 
@@ -67,7 +81,7 @@ export function admit(status: PipelineRunStatus, candidate: Candidate): Pipeline
 
 /**
  * Admits the pod, or says why not. Reads the run from the API server, never from a cache.
- * @throws RunSuspended, or KubeError when the API server does not answer; the worker asks again.
+ * @throws RunSuspended, AttemptUnknown, or KubeError when the API server does not answer; the worker asks again.
  */
 export async function decideAdmission(
   client: KubeClient,

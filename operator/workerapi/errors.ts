@@ -22,6 +22,7 @@ export const REFUSALS = {
   },
   ManifestForeign: { status: 409, message: 'worker.json is malformed or about another worker.' },
   RunSuspended: { status: 409, message: 'The run is suspended; ask again when it goes on.' },
+  AttemptUnknown: { status: 503, message: 'The operator has not noted this attempt yet; ask again.' },
   NotFound: { status: 404, message: 'There is no such route.' },
   Internal: { status: 500, message: 'The operator failed; try again.' },
 } as const satisfies Record<string, { status: number; message: string }>;

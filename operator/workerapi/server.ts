@@ -117,6 +117,7 @@ function read<T extends z.ZodType>(schema: T, body: unknown): z.infer<T> {
 /** Errors of the HTTP layer and of the operator's decisions by their code; everything unknown is ours. */
 const KNOWN_CODES: Readonly<Record<string, RefusalCode>> = {
   RUN_SUSPENDED: 'RunSuspended',
+  ATTEMPT_UNKNOWN: 'AttemptUnknown',
   FST_ERR_CTP_BODY_TOO_LARGE: 'TooLarge',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'BadRequest',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'BadRequest',

@@ -360,6 +360,13 @@ test('a pod of a suspended run is told so, in a way that it can tell from a refu
   expect(answer).toMatchObject({ status: 409, body: { code: REFUSAL.runSuspended } });
 });
 
+test('a pod whose attempt is not noted yet is asked to come back', async () => {
+  const world = createWorld();
+  world.deps.admit = async () => Promise.reject(Object.assign(new Error(), { code: 'ATTEMPT_UNKNOWN' }));
+  const answer = await (await serve(world))(ROUTES.commit);
+  expect(answer).toMatchObject({ status: 503, body: { code: 'AttemptUnknown' } });
+});
+
 test('malformed, oversized and too frequent requests are refused with a code', async () => {
   const world = createWorld();
   world.deps.clock = { ...world.deps.clock, monotonicMs: () => 1000 };

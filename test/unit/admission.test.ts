@@ -19,9 +19,10 @@ const stage = { name: 'work', state: 'Running' as const, attempt: 2 };
 
 describe('admission', () => {
   test('of a stage that the status does not know yet is written down all the same', () => {
-    expect(judge(runOf(spec), candidate)).toBeUndefined();
-    expect(admit({}, candidate).stages).toEqual([
-      { name: 'work', state: 'Provisioning', attempt: 2, admitted: 'pod-b' },
+    const first = { ...candidate, attempt: 1 };
+    expect(judge(runOf(spec), first)).toBeUndefined();
+    expect(admit({}, first).stages).toEqual([
+      { name: 'work', state: 'Provisioning', attempt: 1, admitted: 'pod-b' },
     ]);
   });
 
@@ -57,9 +58,14 @@ describe('admission', () => {
     await api.stop();
   });
 
-  test('of a newer attempt takes the place of an older one', () => {
-    const status = { stages: [{ ...stage, attempt: 1, admitted: 'pod-a' }] };
-    expect(judge(runOf(spec, status), candidate)).toBeUndefined();
-    expect(admit(status, candidate).stages).toMatchObject([{ attempt: 2, admitted: 'pod-b' }]);
-  });
+  test.each([
+    ['an attempt before it', { ...stage, attempt: 1, admitted: 'pod-a' }],
+    ['nothing of its stage', undefined],
+  ])(
+    'waits while the status says %s: what became of the attempt before is not counted yet',
+    (_what, known) => {
+      const run = runOf(spec, { stages: known ? [known] : [] });
+      expect(() => judge(run, candidate)).toThrow(expect.objectContaining({ code: 'ATTEMPT_UNKNOWN' }));
+    },
+  );
 });
