@@ -89,7 +89,7 @@ async function applyAction(
       );
       return undefined;
     case 'DeleteJobs':
-      await deleteJobs(run, deps, signal);
+      await deleteJobs(observed, deps, signal);
       return undefined;
     case 'ConfirmNothingLeft':
       await confirmNothingLeft(run, deps, signal);
@@ -104,17 +104,20 @@ async function applyAction(
 
 /** All of them with one request, and once: the next pass may come before the cache has seen it. Their pods go in the background. */
 async function deleteJobs(
-  run: PipelineRun,
+  { run, jobs: known }: Observed,
   { client, deleted }: ApplyDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  if (deleted.has(run.metadata.uid)) return;
-  await client.deleteCollection(jobs, run.metadata.namespace, {
+  const { uid, namespace } = run.metadata;
+  const uids = known.map((job) => job.metadata.uid ?? '');
+  const before = deleted.get(uid);
+  if (before && uids.every((job) => before.has(job))) return;
+  await client.deleteCollection(jobs, namespace, {
     labelSelector: childrenSelector(run),
     propagationPolicy: 'Background',
     signal,
   });
-  deleted.add(run.metadata.uid);
+  deleted.set(uid, new Set(uids));
 }
 
 const childrenSelector = (run: PipelineRun): string => `${LABEL.runUID}=${run.metadata.uid}`;

@@ -50,7 +50,7 @@ export class RunController {
   readonly #gate: ConsistencyGate;
   readonly #pending: PendingWatcher;
   readonly #writer: StatusWriter;
-  readonly #deleted = new Set<string>();
+  readonly #deleted = new Map<string, ReadonlySet<string>>();
   /** Namespace of every run that is known, or whose nodes are still there, by UID. */
   readonly #namespaces = new Map<string, string>();
 

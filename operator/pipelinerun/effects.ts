@@ -12,8 +12,8 @@ export interface ApplyDeps {
   now: () => Date;
   /** Called after each write, so that the next reconcile waits until the caches have seen it. */
   wrote: (resource: Resource, resourceVersion: string | undefined) => void;
-  /** UIDs of runs whose Jobs this process has deleted. */
-  deleted: Set<string>;
+  /** By the UID of a run: UIDs of its Jobs that this process has deleted. */
+  deleted: Map<string, ReadonlySet<string>>;
   /** The pod gets nothing from the worker API any more. */
   fence: (podUID: string) => void;
 }

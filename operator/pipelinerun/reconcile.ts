@@ -35,8 +35,8 @@ export interface RunDeps extends ObserveDeps {
   results: Pick<Results, 'commit' | 'findRecord' | 'findManifest' | 'findManifests' | 'findPlan'>;
   metrics: RunMetrics;
   writer: StatusWriter;
-  /** UIDs of runs whose Jobs this process has deleted. */
-  deleted: Set<string>;
+  /** By the UID of a run: UIDs of its Jobs that this process has deleted. */
+  deleted: Map<string, ReadonlySet<string>>;
   podSettings: PodSettings;
   settings: PlanSettings;
 }

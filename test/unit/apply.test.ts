@@ -1,13 +1,15 @@
 /** Effects on the cluster, against the loopback API server. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FINALIZER, jobName } from '../../operator/api/names.ts';
+import { FINALIZER, jobName, LABEL } from '../../operator/api/names.ts';
 import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import { createKubeClient } from '../../operator/kube/http-client.ts';
+import type { Job } from '../../operator/kube/types.ts';
 import { type Applied, applyActions } from '../../operator/pipelinerun/apply.ts';
+import type { ApplyDeps } from '../../operator/pipelinerun/effects.ts';
 import type { Action } from '../../operator/pipelinerun/types.ts';
 import { FakeApi } from '../support/fakeapi/server.ts';
-import { at, observedOf, runOf } from '../support/plan/observed.ts';
+import { at, jobOf, observedOf, runOf } from '../support/plan/observed.ts';
 
 const RUN = '/apis/ebbflow.dev/v1alpha1/namespaces/data/pipelineruns/nightly';
 const JOBS = '/apis/batch/v1/namespaces/data/jobs';
@@ -35,16 +37,20 @@ afterEach(async () => {
 
 const create = (stage: string): Action => ({ type: 'CreateJob', stage, attempt: 1, activeSeconds: 0 });
 
-function apply(actions: Action[], run = runOf(spec)): Promise<Applied> {
+function apply(
+  actions: Action[],
+  run = runOf(spec),
+  { jobs = [], deleted = new Map() }: { jobs?: Job[]; deleted?: ApplyDeps['deleted'] } = {},
+): Promise<Applied> {
   const deps = {
     client,
     pods: { image: 'ebbflow:test', apiURL: 'https://10.0.0.1:8443', apiServerName: 'ebbflow', apiCA: 'PEM' },
     now: () => at(0),
-    deleted: new Set<string>(),
+    deleted,
     wrote: () => undefined,
     fence: () => undefined,
   };
-  return applyActions(actions, observedOf(run), deps, AbortSignal.timeout(10_000));
+  return applyActions(actions, observedOf(run, { jobs }), deps, AbortSignal.timeout(10_000));
 }
 
 const identity = { name: 'nightly', namespace: 'data', uid: 'run-uid' };
@@ -98,6 +104,38 @@ describe('the Job of an attempt', () => {
     put({ deletionTimestamp: '2026-01-01T00:00:00Z' });
     await apply([confirm, create('two')]);
     expect(api.world.list(JOBS)).toHaveLength(2);
+  });
+});
+
+describe('the Jobs of a run that has ended', () => {
+  const put = (stage: string, labels: Record<string, string>): Job => {
+    const job = jobOf(stage);
+    const metadata = { ...job.metadata, labels };
+    api.world.put(`${JOBS}/${job.metadata.name}`, { ...job, metadata });
+    return { ...job, metadata };
+  };
+  const own = { [LABEL.runUID]: 'run-uid' };
+
+  test('go with one request, and nothing that is not theirs with them', async () => {
+    const jobs = [put('one', own), put('two', own)];
+    put('other', { [LABEL.runUID]: 'another-uid' });
+    put('foreign', {});
+    const deleted = new Map();
+    await apply([{ type: 'DeleteJobs' }], runOf(spec), { jobs, deleted });
+    expect(api.world.list(JOBS).map(({ metadata }) => metadata.name)).toEqual([
+      'job-other-1',
+      'job-foreign-1',
+    ]);
+    await apply([{ type: 'DeleteJobs' }], runOf(spec), { jobs, deleted });
+    expect(api.count(({ method }) => method === 'DELETE')).toBe(1);
+  });
+
+  test('go also when one of them was created late, by a request that had been given up', async () => {
+    const deleted = new Map();
+    await apply([{ type: 'DeleteJobs' }], runOf(spec), { jobs: [put('one', own)], deleted });
+    const jobs = [put('late', own)];
+    await apply([{ type: 'DeleteJobs' }], runOf(spec), { jobs, deleted });
+    expect(api.world.list(JOBS)).toEqual([]);
   });
 });
 
