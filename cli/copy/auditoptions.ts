@@ -46,7 +46,7 @@ read only where nothing else tells the bytes of a copy. Nothing is written.
                         left out is taken from the copy itself
   -n, --namespace, --context, --server      how the operator is reached, as for ebbflow results
   --json                print one result for programs on stdout, with the first 100 differences
-  -q, --quiet           no progress
+  -q, --quiet           no progress (warnings stay)
 
 Exit codes
   0   all are there as they were copied       12  a store cannot be reached; try again later

@@ -81,7 +81,7 @@ State and output
   --state DIR           where plan and ledger are kept (default: below ~/.local/state/ebbflow/copy, one per job)
   --new                 leave an unfinished run of this job alone and plan anew
   --json                print one result for programs on stdout; progress stays on stderr
-  -q, --quiet           no progress
+  -q, --quiet           no progress (warnings stay)
 
 Ctrl-C finishes and records what is under way, then ends; a second one ends at once. Both can be continued.
 

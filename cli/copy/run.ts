@@ -132,7 +132,7 @@ async function copyWith(
         },
         onTally: (tally, index, resumed) => {
           Object.assign(observed, { tally, index, resumed });
-          if (resumed) host.screen.tell(sayResumed(index));
+          if (resumed) host.screen.say(sayResumed(index));
         },
       },
       signals,
@@ -181,7 +181,7 @@ function logTo(screen: Screen) {
     warn: (facts: object, message: string) => {
       if (message === 'object not copied') return;
       const details = Object.values(facts).map(String).join(' ');
-      screen.tell(`warning: ${message}${details === '' ? '' : `: ${details}`}`);
+      screen.say(`warning: ${message}${details === '' ? '' : `: ${details}`}`);
     },
   };
 }

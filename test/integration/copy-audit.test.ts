@@ -46,7 +46,7 @@ afterEach(async () => command.remove());
 
 /** Copies and returns the directory that a user is told to look into. */
 async function copy(...extra: string[]): Promise<string> {
-  const ended = await command.run([`s3://${from}/in/`, `s3://${to}/out/`, '--json', ...extra]);
+  const ended = await command.run([`s3://${from}/in/`, `s3://${to}/out/`, '--json', '--quiet', ...extra]);
   expect(ended.code).toBe(0);
   const { state } = JSON.parse(ended.stdout);
   return String(state);
@@ -82,7 +82,7 @@ test('every level finds a good copy good, in words and in JSON', async () => {
       differences: [],
     });
   }
-  const words = await command.run(['verify', join(run, '..')]);
+  const words = await command.run(['verify', join(run, '..'), '--quiet']);
   expect(words.stderr).toBe('');
   expect(words.stdout).toMatch(
     /^Checked 40 of 40 objects \(level size, [\d.]+s\): 40 as they were copied\.\n$/,
@@ -165,7 +165,7 @@ test('a copy that ran in a cluster is checked through the operator', async () =>
   const server = await api.listen({ host: '127.0.0.1', port: 0 });
   try {
     const env = { AWS_ENDPOINT_URL: undefined };
-    const good = await command.run(['verify', uid(1), '--server', server, '--json'], env);
+    const good = await command.run(['verify', uid(1), '--server', server, '--json', '--quiet'], env);
     expect(good.stderr).toBe('');
     expect(report(good)).toMatchObject({ result: 'Same', counts: { planned: 40, checked: 40, same: 40 } });
     await deleteObject(client, { bucket: to, key: 'out/k1' }, signal);
