@@ -8,6 +8,7 @@ import { isTerminal, type PipelineRunStatus, type StageState, type StageStatus }
 import { formatTime } from '../kube/conditions.ts';
 import { planEnd } from './end.ts';
 import { inOrder, readiness } from './graph.ts';
+import { millis } from './podfacts.ts';
 import { clipProgress } from './progress.ts';
 import { planStage } from './stageplan.ts';
 import { initialStatus, restoredStatus, summarize, withConditions } from './status.ts';
@@ -18,7 +19,9 @@ type Outcome = NonNullable<PipelineRunStatus['outcome']>;
 
 export function planRun(observed: Observed, now: Date): Plan {
   const { run } = observed;
-  const status = observed.record ? restoredStatus(run, observed.record, now) : initialStatus(run, now);
+  const status = observed.record
+    ? restoredStatus(run, observed.record, now)
+    : initialStatus(run, begunAt(observed, now));
   const hold = holdFinalizer(observed);
   if (status.outcome) return planEnd(observed, status, now);
   if (observed.problems.length > 0) return refuse(observed, status, now);
@@ -36,6 +39,12 @@ export function planRun(observed: Observed, now: Date): Plan {
   };
   const outcome = decide(next.stages ?? [], isCanceled(observed), now);
   return { ...common, status: outcome ? decided(observed, next, outcome, now) : going(observed, next, now) };
+}
+
+/** A first status may be written after the first Jobs: what began with them is not told to have begun later. */
+function begunAt({ jobs }: Observed, now: Date): Date {
+  const created = jobs.map(({ metadata }) => millis(metadata.creationTimestamp) ?? Infinity);
+  return new Date(Math.min(now.getTime(), ...created));
 }
 
 /** Held before the first effect that outlives the object. A run that is being deleted cannot take one any more. */

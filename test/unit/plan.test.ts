@@ -30,6 +30,13 @@ const statusOf = (stage: Partial<StageStatus>) => ({
   stages: [{ name: 'work', state: 'Running' as const, attempt: 1, startTime: stamp(0), ...stage }],
 });
 
+test('a run whose first status is late began with its first Job: no stage begins before its run', () => {
+  const run = runOf({ stages: [...work.stages, { name: 'next', container }] });
+  const jobs = [jobOf('next', { created: 6 }), jobOf('work', { created: 5 })];
+  expect(planAt(7, observedOf(run, { jobs })).status.startTime).toBe(stamp(5));
+  expect(planAt(7, observedOf(run)).status.startTime).toBe(stamp(7));
+});
+
 describe('a run that goes on after a long suspension', () => {
   const spec = { ...work, provisionTimeoutSeconds: 900 };
 
