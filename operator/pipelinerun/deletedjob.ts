@@ -37,6 +37,12 @@ export function beginAttempt(input: StageInput): StagePlan {
   return endLeft(input, { ...input.prior, message: '' }) ?? startAttempt(input, prior, prior.attempt ?? 1);
 }
 
+/** A stage that has no Job, or has it no more, while its run is suspended. */
+export function suspendDeleted(input: StageInput): StagePlan {
+  const status: StageStatus = { ...input.prior, state: 'Waiting', reason: 'Suspended', message: '' };
+  return endLeft(input, status) ?? { status, actions: [], events: [] };
+}
+
 /** What to do while pods are left of a Job that is gone; undefined once none can write any more. */
 function endLeft({ stage, prior, observed, now }: StageInput, waiting: StageStatus): StagePlan | undefined {
   const left = observed.pods.filter(

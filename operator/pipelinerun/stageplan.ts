@@ -8,7 +8,7 @@ import type { DeepReadonly, Job } from '../kube/types.ts';
 import { catchUp, ofAttempt } from './catchup.ts';
 import { type Children, childrenOf } from './children.ts';
 import { withFigures, wordsOf } from './copyend.ts';
-import { beginAttempt, replaceDeleted, wasDeleted } from './deletedjob.ts';
+import { beginAttempt, replaceDeleted, suspendDeleted, wasDeleted } from './deletedjob.ts';
 import { attemptFailure, type Failure } from './failure.ts';
 import { isConditionTrue } from './podconditions.ts';
 import { isRefusedTooLong } from './refusal.ts';
@@ -45,13 +45,13 @@ export function planStage(given: StageInput): StagePlan {
     );
   if (!readiness.ready)
     return stay(input, 'Waiting', 'WaitingForDependencies', `waits for stage ${readiness.blockedBy}`);
-  if (!job && input.suspended) return stay(input, 'Waiting', 'Suspended', '');
+  const outcome = outcomeOf(input, job, pods);
+  if (outcome) return endStage(input, children, outcome.state, outcome.reason, outcome.message);
+  if (!job && input.suspended) return suspendDeleted(input);
   if (!job && isRefusedTooLong(prior, children.jobs, limitsOf(observed.run.spec, stage), input.now))
     return endStage(input, children, 'Failed', 'PodCreationRefused', prior.message ?? '');
   if (!job && wasDeleted(prior)) return replaceDeleted(input, children);
   if (!job) return beginAttempt(input);
-  const outcome = outcomeOf(input, job, pods);
-  if (outcome) return endStage(input, children, outcome.state, outcome.reason, outcome.message);
   if (isConditionTrue(job, 'Failed'))
     return retryOrFail(input, children, failureOf(input, children, job), false);
   if (input.suspended) return suspendAttempt(input, children, job);

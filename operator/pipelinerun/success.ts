@@ -19,17 +19,18 @@ export interface StageOutcome {
 
 export function outcomeOf(
   { stage, prior, observed, now }: StageInput,
-  job: DeepReadonly<Job>,
+  job: DeepReadonly<Job> | undefined,
   pods: readonly DeepReadonly<Pod>[],
 ): StageOutcome | undefined {
-  if (stage.copy) return copyOutcome(stage, job, observed, now);
-  // A pod that ended while its Job was suspended is gone at once; what it had stored by then is stored.
+  if (stage.copy) return job && copyOutcome(stage, job, observed, now);
+  // A pod that ended while its Job was suspended or deleted is gone at once; what it had stored by then is stored.
   const workers = new Set([...pods.map(({ metadata }) => metadata.uid), prior.admitted]);
   const good = [...workers]
     .flatMap((podUID) => observed.reports.get(podUID ?? '') ?? [])
     .filter((report) => isGood(stage, prior, report));
   const indexes = new Set(good.map((report) => report.index));
-  if (!isConditionTrue(job, 'Complete') && indexes.size < (job.spec.completions ?? 1)) return undefined;
+  const isComplete = job !== undefined && isConditionTrue(job, 'Complete');
+  if (!isComplete && indexes.size < (job?.spec.completions ?? 1)) return undefined;
   return { state: 'Succeeded', reason: 'Completed', message: '' };
 }
 

@@ -123,6 +123,16 @@ describe('a pod that was left behind when somebody deleted its Job without it', 
   });
 });
 
+test('such a pod ends also while its run is suspended', () => {
+  const run = runOf({ suspend: true, stages: [{ name: 'work', container }] }, statusOf({}));
+  const made = planRun(observedOf(run, { pods: [disowned({ status: running(10) })] }), at(100));
+  expect(made.actions).toMatchObject([
+    { type: 'ConfirmJobGone' },
+    { type: 'DeletePod', uid: 'job-work-1-pod' },
+  ]);
+  expect(first(made)).toMatchObject({ state: 'Waiting', reason: 'Suspended' });
+});
+
 describe('a stage that begins again after a suspension in which its Job was deleted', () => {
   const suspended = statusOf({ state: 'Waiting', reason: 'Suspended', admitted: 'job-work-1-pod' });
 

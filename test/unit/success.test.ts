@@ -64,3 +64,10 @@ test.each<[string, Partial<StageStatus>, StageState]>([
     expect(planRun(observed, at(21)).status.stages?.[0]?.state).toBe(state);
   },
 );
+
+test('a worker with outputs that had been admitted is the success of its stage although somebody deleted its Job', () => {
+  const known = { name: 'work', state: 'Running' as const, attempt: 1, admitted: report.podUID };
+  const run = runOf({ stages: [storing] }, { startTime: stamp(0), stages: [known] });
+  const made = planRun(observedOf(run, { reports: new Map([[report.podUID, report]]) }), at(21));
+  expect(made.status.stages).toMatchObject([{ state: 'Succeeded', attempt: 1 }]);
+});
