@@ -13,6 +13,7 @@ const HIGH = 2 ** 32;
 export class KeyFile {
   readonly #scratch: Scratch;
   readonly #parts: (SpillFile | undefined)[] = [];
+  #block: Buffer | undefined;
   #length = 0;
 
   constructor(scratch: Scratch) {
@@ -44,7 +45,8 @@ export class KeyFile {
   *read(part: number): Generator<KeyRecords, void, undefined> {
     const file = this.#parts[part];
     if (file === undefined) return;
-    const block = Buffer.allocUnsafeSlow(Math.min(file.length, BLOCK * BYTES));
+    // One for all parts: hundreds that are thrown away would pile up, because hardly anything else makes garbage then.
+    const block = (this.#block ??= Buffer.allocUnsafeSlow(BLOCK * BYTES));
     for (let position = 0; position < file.length; position += block.length)
       yield new KeyRecords(file.read(position, block));
   }

@@ -21,6 +21,9 @@ function placeOf(kind: number): number {
   return kind === KINDS.source ? PLACES.source : PLACES.destination;
 }
 
+/** Room at first; a power of two. */
+const fewPaths = 1024;
+
 /** Different paths, with the first record that came to each of a path's places. What comes later is not kept. */
 export class PathTable {
   /** Records that are kept. */
@@ -28,15 +31,16 @@ export class PathTable {
   /** Paths so far, numbered from 0. */
   length = 0;
   /** Record + 1 by path and place; 0 is none. */
-  #places: Int32Array;
+  #places = new Int32Array(fewPaths * placesPerPath);
   /** Path + 1 by hash; 0 is free. */
-  #slots: Int32Array;
+  #slots = new Int32Array(fewPaths * 2);
 
-  /** `expected`: how many paths to make room for at first. */
-  constructor(expected: number) {
-    const paths = Math.min(Math.max(expected, 4), 32_768);
-    this.#places = new Int32Array(paths * placesPerPath);
-    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(paths * 2)));
+  /** Forgets all paths. What they took is kept for the next. */
+  clear(): void {
+    this.length = 0;
+    this.records.length = 0;
+    this.#places.fill(0);
+    this.#slots.fill(0);
   }
 
   /** The record at a place of a path; -1 where there is none. */
@@ -95,7 +99,7 @@ export class PathTable {
   }
 }
 
-function doubled(numbers: Int32Array): Int32Array {
+function doubled(numbers: Int32Array): Int32Array<ArrayBuffer> {
   const grown = new Int32Array(numbers.length * 2);
   grown.set(numbers);
   return grown;

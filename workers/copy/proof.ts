@@ -44,6 +44,7 @@ export class PlanProof {
   readonly #drafts: DraftFile;
   readonly #keys: KeyFile;
   readonly #directories = new Set<string>();
+  readonly #table = new PathTable();
 
   constructor(drafts: DraftFile, space: KeySpace, scratch: Scratch, hash = new KeyHash()) {
     this.#drafts = drafts;
@@ -83,9 +84,10 @@ export class PlanProof {
     }
   }
 
-  /** The paths of one part, to look for other keys among them. `taken` hears of destinations that have another row. */
+  /** The paths of one part, to look for other keys among them; good until the next call. `taken` hears of destinations that have another row. */
   table(part: number, taken: (clash: Clash) => void = () => undefined): PathTable {
-    const table = new PathTable(this.#keys.lengthOf(part));
+    const table = this.#table;
+    table.clear();
     for (const block of this.#keys.read(part)) {
       let current = 0;
       const isSame = (ours: number): boolean =>
