@@ -21,7 +21,7 @@ export function suspendJob(job: DeepReadonly<Job>): Action {
 /** Grace of a pod that does not say another one, in seconds, as in the API of Kubernetes. */
 export const GRACE_SECONDS = 30;
 
-/** Ends those of the pods that nobody else ends: their Job was deleted without them, or is about to be known as gone. */
+/** Ends, with their own grace, those of the pods that nobody has asked to end: their Job was deleted without them. */
 export function endPods(pods: Observed['pods']): Action[] {
   return pods
     .filter((pod) => pod.metadata.deletionTimestamp === undefined)

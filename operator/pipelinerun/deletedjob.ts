@@ -1,4 +1,7 @@
-/** The Job of an attempt that somebody has deleted while its stage ran: a disruption, and the next attempt. Pure. */
+/**
+ * A stage without the Job of its attempt: deleted by somebody while the stage ran, which is a disruption and the next
+ * attempt; or not created yet. Either way, what pods are left ends first. Pure.
+ */
 import { LABEL } from '../api/names.ts';
 import { isTerminal, type StageStatus } from '../api/status.ts';
 import { endPods, GRACE_SECONDS, releaseLost } from './actions.ts';
