@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -26,12 +26,14 @@ describe('the lock', () => {
 
   test('of a process that died, or whose number another one has now, is no obstacle', async () => {
     const { pid } = spawnSync(process.execPath, ['--version']);
-    await hold({ pid, host: hostname(), started: '' });
-    await (await takeLock(directory))();
-    await hold({ pid: process.pid, host: hostname(), started: '1' });
-    await (await takeLock(directory))();
-    await writeFile(join(directory, 'lock'), '{"pid":');
-    await (await takeLock(directory))();
+    const gone = { pid, host: hostname(), started: '' };
+    const another = { pid: process.pid, host: hostname(), started: '1' };
+    for (const left of [JSON.stringify(gone), JSON.stringify(another), '{"pid":']) {
+      await writeFile(join(directory, 'lock'), left);
+      const unlock = await takeLock(directory);
+      expect(await readFile(join(directory, 'lock'), 'utf8')).toContain(`"pid":${process.pid}`);
+      await unlock();
+    }
   });
 
   test('of another machine stands', async () => {
