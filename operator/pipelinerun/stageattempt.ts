@@ -6,6 +6,7 @@ import type { DeepReadonly, Job } from '../kube/types.ts';
 import { startingWorkers } from '../stages/workerspec.ts';
 import { stopAll, suspendJob } from './actions.ts';
 import type { Children } from './children.ts';
+import { disruptionsAllowed } from './disruptions.ts';
 import type { Failure } from './failure.ts';
 import { endStage } from './stageend.ts';
 import { clip } from './text.ts';
@@ -52,7 +53,9 @@ export function retryOrFail(
   const failures = (prior.failures ?? 0) + (failure.disruption ? 0 : 1);
   const disruptions = (prior.disruptions ?? 0) + (failure.disruption ? 1 : 0);
   const used = { ...prior, failures, disruptions };
-  const budget = failure.disruption ? disruptions <= limits.disruptions : failures <= limits.failures;
+  const budget = failure.disruption
+    ? disruptions <= disruptionsAllowed(stage, limits, children.job)
+    : failures <= limits.failures;
   // A copy is retried inside its Job: when that has failed, its budget is spent or the plan can never succeed.
   const retry =
     budget && !final && (failure.disruption || !stage.copy) && failure.reason !== 'DeadlineExceeded';

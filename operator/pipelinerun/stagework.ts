@@ -5,7 +5,7 @@ import type { DeepReadonly, Job } from '../kube/types.ts';
 import { releaseLost } from './actions.ts';
 import type { Children } from './children.ts';
 import { copyStep } from './copystep.ts';
-import { disruptionsOf } from './disruptions.ts';
+import { disruptionsAllowed, disruptionsOf } from './disruptions.ts';
 import { growJob } from './growth.ts';
 import { isFinished } from './podfacts.ts';
 import { retryOrFail } from './stageattempt.ts';
@@ -38,8 +38,7 @@ export function followJob(input: StageInput, children: Children, job: DeepReadon
     ? disruptionsOf(job, children.pods, observed.lostPods)
     : { count: 0, actions: [] };
   const disruptions = Math.max(prior.disruptions ?? 0, count);
-  // The budget is each worker's, and spot nodes rarely go one at a time: many workers have as many budgets.
-  const allowed = limits.disruptions * (job.spec.completions ?? 1);
+  const allowed = disruptionsAllowed(stage, limits, job);
   if (stage.copy && disruptions > allowed)
     return endStage(
       { ...input, prior: { ...prior, disruptions } },

@@ -75,6 +75,29 @@ describe('the workers that a copy has lost', () => {
     expect(first(made)).toMatchObject({ state: 'Failed', reason: 'Preempted', disruptions: 3 });
   });
 
+  test('are noted within what an annotation holds: more would be refused, and with it all else that the run needs', () => {
+    const many = Array.from({ length: 20_000 }, (_, index) => String(index).padStart(8, '0')).join(' ');
+    const spec = { completions: 20_000, parallelism: 20_000 };
+    const pods = [evicted('pod-one-1'), evicted('pod-two-2'), alive('pod-thr-3')];
+    const full = plan(jobOf('work', { annotations: { [ANNOTATION.disrupted]: many }, spec }), pods);
+    expect(noted(full)).toBeUndefined();
+    expect(first(full)).toMatchObject({ state: 'Running', disruptions: 20_002 });
+    const nearly = jobOf('work', { annotations: { [ANNOTATION.disrupted]: many.slice(9) }, spec });
+    const note = noted(plan(nearly, pods));
+    expect(note?.type === 'NoteDisrupted' && note.pods.length).toBe(20_000);
+  });
+
+  test('are within the budget of all workers also when somebody deletes the Job', () => {
+    const status = {
+      ...begun,
+      stages: [{ name: 'work', state: 'Running' as const, attempt: 1, disruptions: 5 }],
+    };
+    const retried = (workers: number) =>
+      planRun(observedOf(runOf({ stages: [{ ...stage, workers }] }, status)), at(100));
+    expect(first(retried(3))).toMatchObject({ attempt: 2, disruptions: 6 });
+    expect(first(retried(2))).toMatchObject({ state: 'Failed', reason: 'JobDeleted' });
+  });
+
   test('never become fewer', () => {
     const status = {
       ...begun,
