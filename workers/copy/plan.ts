@@ -184,12 +184,26 @@ async function probe(
   return atStore(job, sides, 'destination', async () => {
     const place = { ...job.destination, owner };
     const capabilities = await probeDestination(sides.destination, place, signal);
-    if (inOneBucket || job.mode === 'Copy' || job.source.store === job.destination.store) {
-      return { capabilities, oneSpace: inOneBucket };
-    }
-    const from = { client: sides.source, bucket: job.source.bucket };
-    return { capabilities, oneSpace: await probeSameStore(sides.destination, place, from, signal) };
+    if (inOneBucket || job.mode === 'Copy') return { capabilities, oneSpace: inOneBucket };
+    return { capabilities, oneSpace: await isOneSpace({ job, sides }, place, signal) };
   });
+}
+
+/** Two names may be those of one bucket also within a store: an access point has a name like a bucket's. */
+async function isOneSpace(
+  { job, sides }: Pick<PlanInput, 'job' | 'sides'>,
+  place: ProbePlace,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const from = { client: sides.source, bucket: job.source.bucket };
+  try {
+    return await probeSameStore(sides.destination, place, from, signal);
+  } catch (error) {
+    // Credentials that may see nothing of the source but its own prefix.
+    const hidden = error instanceof S3Error && error.code === 'AccessDenied';
+    if (hidden && job.source.store === job.destination.store) return false;
+    throw error;
+  }
 }
 
 /** Another pod of the stage may sweep our throw-away objects while we look at them; then we look again. */

@@ -36,6 +36,11 @@ export class Store {
     return bucket;
   }
 
+  /** Gives a bucket another name as well. */
+  alias(name: string, bucket: string): void {
+    this.#buckets.set(name, this.bucket(bucket));
+  }
+
   bucket(name: string): Bucket {
     const bucket = this.#buckets.get(name);
     if (bucket === undefined) throw new Refusal(404, 'NoSuchBucket');
