@@ -30,6 +30,28 @@ const copies = new Map(keys.map((key) => [`out/${key}`, `of ${key}`]));
 describe('Move', () => {
   const move: CopyStage = { ...copy, mode: 'Move', maxFailures: 1 };
 
+  test('keeps the source of a copy that somebody else wrote over', async () => {
+    const { bed, double } = await start();
+    await seed(bed.client, 'src', objects);
+    double.setFaults([{ operation: 'DeleteObject', bucket: 'src', kind: 'answer' }]);
+    expect((await bed.run(move)).code).toBe(EXIT.unavailable);
+    double.setFaults([]);
+    await seed(bed.client, 'dst', [['out/object-3', 'OF OBJECT-3']]);
+    expect((await bed.run(move)).manifest?.copy).toMatchObject({ copied: 20, moved: 19, failed: 1 });
+    expect([...(await contents(bed.client, 'src')).keys()]).toEqual(['in/object-3']);
+  });
+
+  test('takes a source for moved that is gone, whatever the store calls that', async () => {
+    const { bed, double } = await start();
+    await seed(bed.client, 'src', objects);
+    const refused = { operation: 'DeleteObject', bucket: 'src', kind: 'answer' } as const;
+    double.setFaults([refused]);
+    expect((await bed.run(move)).code).toBe(EXIT.unavailable);
+    double.store.delete(double.store.bucket('src'), 'in/object-3');
+    double.setFaults([{ ...refused, key: 'object-3', status: 412, code: 'PreconditionFailed' }]);
+    expect((await bed.run(move)).manifest?.copy).toMatchObject({ moved: 20, failed: 0 });
+  });
+
   test('loses nothing where the destination is another name of the source’s bucket', async () => {
     const { bed, double } = await start();
     double.store.alias('access-point', 'src');

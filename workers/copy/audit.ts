@@ -48,7 +48,8 @@ export async function auditRow(
   }
 }
 
-function compareHead(row: LedgerRow, head: ObjectHead | undefined): string | undefined {
+/** How what is at a row's destination differs from what the ledger says; undefined where it does not. */
+export function compareHead(row: LedgerRow, head: ObjectHead | undefined): string | undefined {
   if (head === undefined) return 'it is gone';
   if (head.size !== row.size) return `it has ${head.size} bytes instead of ${row.size}`;
   // An object that was skipped may have been known by a checksum, with an ETag of its own.

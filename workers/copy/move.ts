@@ -1,6 +1,7 @@
 import type { LedgerRow } from '../contract/ledger.ts';
 import { S3Error } from '../s3/errors.ts';
 import { deleteObject, headObject } from '../s3/objects.ts';
+import { compareHead } from './audit.ts';
 import { runBounded } from './pool.ts';
 import { nameKey } from './problems.ts';
 import type { TransferContext } from './transfer.ts';
@@ -60,7 +61,8 @@ async function deleteSource(
     { bucket: ends.destination.bucket, key: row.destination },
     signal,
   );
-  if (copy === undefined || copy.size !== row.size) return 'its copy is no longer there';
+  const wrong = compareHead(row, copy);
+  if (wrong !== undefined) return `its copy is no longer what was copied: ${wrong}`;
   // What the probe saw holds for the destination's endpoint, so it says something about the source only in one store.
   const conditional = guards.deleteIfMatch && transfer === 'ServerSide';
   if (!conditional) {
@@ -75,7 +77,11 @@ async function deleteSource(
   } catch (error) {
     if (!(error instanceof S3Error)) throw error;
     if (error.status === 404) return undefined;
-    if (error.status === 412) return 'it changed after it was copied';
+    if (error.status === 412) {
+      // A store may say so as well of what is gone.
+      const head = await headObject(client, { bucket, key: row.source }, signal);
+      return head === undefined ? undefined : 'it changed after it was copied';
+    }
     if (error.retryClass === 'permanent' || error.code === 'AccessDenied') return error.message;
     throw error;
   }
