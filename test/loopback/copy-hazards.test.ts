@@ -4,6 +4,7 @@ import type { CopyStage } from '../../operator/api/copystage.ts';
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { CopyBed, contents, seed } from '../support/copybed.ts';
 import { startDoubleServer } from '../support/s3double/bed.ts';
+import { Bytes } from '../support/s3double/content.ts';
 import type { S3Double } from '../support/s3double/server.ts';
 
 const toStop: (() => Promise<void>)[] = [];
@@ -26,6 +27,35 @@ const copy: CopyStage = {
 const keys = Array.from({ length: 20 }, (_, n) => `object-${n}`);
 const objects = keys.map((key) => [`in/${key}`, `of ${key}`] as const);
 const copies = new Map(keys.map((key) => [`out/${key}`, `of ${key}`]));
+
+describe('somebody else writes to a destination key after the copy was planned', () => {
+  /** Plans and begins, but copies nothing. */
+  async function begin(stage: CopyStage) {
+    const { bed, double } = await start();
+    await seed(bed.client, 'src', objects);
+    double.setFaults([{ operation: 'CopyObject', key: 'out/object', kind: 'answer' }]);
+    expect((await bed.run(stage)).code).toBe(EXIT.unavailable);
+    double.setFaults([]);
+    await seed(bed.client, 'dst', [['out/object-3', 'of others']]);
+    return bed;
+  }
+
+  test('a worker that goes on from the ledger does not write over it', async () => {
+    const stage = { ...copy, maxFailures: 1 };
+    const bed = await begin(stage);
+    expect((await bed.run(stage)).manifest?.copy).toMatchObject({ copied: 19, failed: 1 });
+    const failed = (await bed.ledgerRows()).filter(({ outcome }) => outcome === 'Failed');
+    expect(failed).toMatchObject([{ error: expect.stringContaining('DestinationExists') }]);
+    expect(await contents(bed.client, 'dst')).toEqual(new Map([...copies, ['out/object-3', 'of others']]));
+  });
+
+  test('it does where it is to overwrite', async () => {
+    const stage = { ...copy, onExisting: 'Overwrite' } as const;
+    const bed = await begin(stage);
+    expect((await bed.run(stage)).code).toBe(0);
+    expect(await contents(bed.client, 'dst')).toEqual(copies);
+  });
+});
 
 describe('Move', () => {
   const move: CopyStage = { ...copy, mode: 'Move', maxFailures: 1 };
@@ -72,4 +102,20 @@ describe('Move', () => {
     expect((await bed.run(move)).manifest?.copy).toMatchObject({ copied: 20, moved: 20 });
     expect(await contents(bed.client, 'dst')).toEqual(copies);
   });
+});
+
+describe('a source with a key of its own', () => {
+  test.each(['ServerSide', 'Stream'] as const)(
+    'has an ETag that only looks like an MD5 sum: %s',
+    async (transfer) => {
+      const { bed, double } = await start();
+      const headers = { 'x-amz-server-side-encryption': 'aws:kms' };
+      const content = new Bytes(Buffer.from('secret'));
+      const secret = { key: 'in/a', content, etag: '0123456789abcdef'.repeat(2), headers, tagging: '' };
+      double.store.write(double.store.bucket('src'), secret);
+      const { code, manifest } = await bed.run({ ...copy, transfer });
+      expect({ code, copied: manifest?.copy?.copied }).toEqual({ code: 0, copied: 1 });
+      expect(await contents(bed.client, 'dst')).toEqual(new Map([['out/a', 'secret']]));
+    },
+  );
 });

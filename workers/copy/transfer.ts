@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
-import { isEncryptedByKey, isPlainEtag, type ChecksumAlgorithm } from '../s3/checksums.ts';
+import { hasMd5Etag, isPlainEtag, type ChecksumAlgorithm } from '../s3/checksums.ts';
 import { copyObject } from '../s3/copies.ts';
 import { S3Error } from '../s3/errors.ts';
 import { getObject, headObject, putObject, type ObjectHead } from '../s3/objects.ts';
@@ -48,12 +48,14 @@ export async function copyRow(
   options: CopyOptions,
   signal: AbortSignal,
 ): Promise<string> {
-  if (options.mayBeDone) {
-    const head = await headDestination(context, row, signal);
-    if (head !== undefined && isIdentical(row, head)) return head.etag;
+  const there = options.mayBeDone ? await headDestination(context, row, signal) : undefined;
+  if (there !== undefined) {
+    if (isIdentical(row, there)) return there.etag;
+    await requireReplaceable(context, row, there, signal);
   }
   try {
-    return await verify(context, row, await send(context, row, options, signal), signal);
+    const how = { ...options, mayBeDone: there !== undefined };
+    return await verify(context, row, await send(context, row, how, signal), signal);
   } catch (error) {
     if (!(error instanceof S3Error)) throw error;
     if (error.status === 412 || error.code === 'PreconditionFailed')
@@ -166,8 +168,10 @@ async function verify(
   if (head.size !== row.size) {
     throw new RowFailed('SizeMismatch', `the copy has ${head.size} bytes instead of ${row.size}`);
   }
-  const comparable = isPlainEtag(row.etag) && isPlainEtag(etag) && !isEncryptedByKey(head);
-  if (comparable) throw new RowFailed('EtagMismatch', `the copy has ETag ${etag} instead of ${row.etag}`);
+  // The listing does not say whether the source's ETag is an MD5 sum, or only looks like one.
+  const perhaps = isPlainEtag(row.etag) && isPlainEtag(etag) && hasMd5Etag(head);
+  if (perhaps && hasMd5Etag(await headSource(context, row, signal)))
+    throw new RowFailed('EtagMismatch', `the copy has ETag ${etag} instead of ${row.etag}`);
   return head.etag;
 }
 
@@ -183,12 +187,25 @@ async function resolveConflict(
 ): Promise<string> {
   const head = await headDestination(context, row, signal);
   if (head !== undefined && isIdentical(row, head)) return head.etag;
-  await headSource(context, row, signal);
-  const tellsNothing = head?.size === row.size && !(isPlainEtag(row.etag) && isPlainEtag(head.etag));
-  if (head === undefined || tellsNothing) {
-    // Gone again, or perhaps ours, but ETags of parts cannot tell. Writing the pinned source again makes it right.
-    return verify(context, row, await send(context, row, { ...options, mayBeDone: true }, signal), signal);
-  }
+  await requireReplaceable(context, row, head, signal);
+  // Gone again, or perhaps ours: writing the pinned source again makes it right.
+  return verify(context, row, await send(context, row, { ...options, mayBeDone: true }, signal), signal);
+}
+
+/**
+ * What is at a destination by now may be written over on the user's word, or where it may be our own copy: of the same
+ * size, with an ETag that cannot tell.
+ * @throws RowFailed where it is somebody else's, or the source changed.
+ */
+async function requireReplaceable(
+  context: TransferContext,
+  row: PlanRow,
+  there: ObjectHead | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const source = await headSource(context, row, signal);
+  if (there === undefined || context.job.onExisting === 'Overwrite') return;
+  if (there.size === row.size && !(hasMd5Etag(source) && hasMd5Etag(there))) return;
   throw new RowFailed(
     'DestinationExists',
     'the destination key came into being after the copy was planned, with other content',

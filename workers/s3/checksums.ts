@@ -22,7 +22,7 @@ export function wholeChecksums(head: ObjectHead): WholeChecksum[] {
     const composite = head.headers['x-amz-checksum-type'] === 'COMPOSITE' || value?.includes('-') === true;
     if (value !== undefined && !composite) found.push({ algorithm, value });
   }
-  if (isPlainEtag(head.etag) && !isEncryptedByKey(head)) found.push({ algorithm: 'md5', value: head.etag });
+  if (hasMd5Etag(head)) found.push({ algorithm: 'md5', value: head.etag });
   return found;
 }
 
@@ -47,6 +47,11 @@ export function haveSameChecksum(a: ObjectHead, b: ObjectHead): boolean {
 /** An MD5 sum of the content, which two objects with the same content have in common. */
 export function isPlainEtag(etag: string): boolean {
   return /^[0-9a-f]{32}$/.test(etag);
+}
+
+/** Whether an object's ETag is the MD5 sum of its content. */
+export function hasMd5Etag(head: ObjectHead): boolean {
+  return isPlainEtag(head.etag) && !isEncryptedByKey(head);
 }
 
 /** With a key of its own (SSE-KMS, SSE-C) an object's ETag is no MD5 sum. */

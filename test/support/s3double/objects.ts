@@ -8,6 +8,7 @@ import type { Condition } from './setup.ts';
 import type { Store } from './store.ts';
 
 const copyLimit = 5 * 1024 ** 3;
+const encryption = 'x-amz-server-side-encryption';
 const kept =
   /^(?:x-amz-meta-.*|x-amz-storage-class|cache-control|content-(?:disposition|encoding|language|type)|expires)$/;
 
@@ -77,8 +78,10 @@ export function copyObject(store: Store, bucket: Bucket, request: DoubleRequest)
   delete headers['x-amz-storage-class'];
   if (storageClass !== undefined) headers['x-amz-storage-class'] = storageClass;
   const { content, tagging } = source;
-  // The ETag of one piece: an upload in parts gets another one when it is copied whole.
-  const etag = source.etag.includes('-') ? {} : { etag: source.etag };
+  // The ETag of one piece: an upload in parts, or what had a key of its own, gets another one when it is copied whole.
+  const other = source.etag.includes('-') || encryption in headers;
+  delete headers[encryption];
+  const etag = other ? {} : { etag: source.etag };
   const object = store.write(bucket, { key, content, headers, tagging, ...etag });
   return answerXml(
     `<CopyObjectResult><LastModified>${object.modified}</LastModified><ETag>&quot;${object.etag}&quot;</ETag></CopyObjectResult>`,
