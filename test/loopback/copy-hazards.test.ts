@@ -119,3 +119,32 @@ describe('a source with a key of its own', () => {
     },
   );
 });
+
+test('a store that denies every copy ends the worker, also where some objects are there already', async () => {
+  const { bed, double } = await start();
+  await seed(bed.client, 'src', objects);
+  await seed(bed.client, 'dst', [...copies].slice(0, 5));
+  double.setFaults([
+    { operation: 'CopyObject', key: 'out/object', kind: 'answer', status: 403, code: 'AccessDenied' },
+  ]);
+  const { manifest } = await bed.run({ ...copy, maxFailures: 20 });
+  expect(manifest).toMatchObject({ reason: 'StoreUnavailable' });
+  expect((await bed.ledgerRows()).filter(({ outcome }) => outcome === 'Failed')).toEqual([]);
+});
+
+describe('a store that goes away before the last objects are copied', () => {
+  test('fails the worker and not the objects, so that the next one copies them', async () => {
+    const { bed, double } = await start();
+    await seed(bed.client, 'src', objects);
+    double.setFaults([
+      { operation: 'CopyObject', key: 'out/object', kind: 'reset', after: 10 },
+      // Planned and swept before.
+      { operation: 'ListObjectsV2', bucket: 'dst', kind: 'reset', after: 2 },
+    ]);
+    expect((await bed.run(copy)).code).toBe(EXIT.unavailable);
+    expect((await bed.ledgerRows()).filter(({ outcome }) => outcome === 'Failed')).toEqual([]);
+    double.setFaults([]);
+    expect((await bed.run(copy)).manifest?.copy).toMatchObject({ copied: 20, failed: 0 });
+    expect(await contents(bed.client, 'dst')).toEqual(copies);
+  });
+});

@@ -1,6 +1,8 @@
 import type { PlanRow } from '../contract/copyplan.ts';
 import type { LedgerRow, RowOutcome } from '../contract/ledger.ts';
 import { S3Error } from '../s3/errors.ts';
+import { listObjects } from '../s3/objects.ts';
+import { isRetryable } from '../s3/retry.ts';
 import type { LedgerWriter, RecordedRows } from './ledger.ts';
 import { sweepUploads } from './leftovers.ts';
 import { runBounded } from './pool.ts';
@@ -53,8 +55,10 @@ export async function copyShard(work: ShardWork, stop: AbortSignal, signal: Abor
   const tried = new Retried();
   const once = async (open: OpenRow, rowSignal: AbortSignal): Promise<void> => {
     try {
-      record(work, open, await doRow(work, open, rowSignal));
-      tried.succeeded();
+      const outcome = await doRow(work, open, rowSignal);
+      record(work, open, outcome);
+      // What was only taken from the plan says nothing about the store.
+      if (outcome.outcome === 'Copied' || outcome.checksum !== undefined) tried.succeeded();
     } catch (error) {
       if (rowSignal.aborted) throw error;
       const failure = judge(error, work, tried.anySuccess);
@@ -68,8 +72,7 @@ export async function copyShard(work: ShardWork, stop: AbortSignal, signal: Abor
       record(work, open, await doRow(work, open, rowSignal));
     } catch (error) {
       if (rowSignal.aborted) throw error;
-      // The store works for others, so this object is what is wrong.
-      record(work, open, judge(error, work, true) ?? failed('StoreError', error));
+      record(work, open, judge(error, work, true) ?? (await blameObject(error, work, rowSignal)));
     }
   };
   await runBounded(untilStopped(tried.takePostponed(), stop), 4, again, signal);
@@ -172,6 +175,25 @@ function judge(error: unknown, { context }: ShardWork, anySuccess: boolean): Out
     throw explainStoreError(error, { field, store, endpoint, bucket });
   }
   return undefined;
+}
+
+/**
+ * The failure of an object whose requests go on failing while its stores answer others.
+ * @throws Unavailable where they do not: an outage at the end of a shard is no fault of its last objects.
+ */
+async function blameObject(error: unknown, { context }: ShardWork, signal: AbortSignal): Promise<Outcome> {
+  for (const field of ['source', 'destination'] as const) {
+    const { client, bucket } = context.ends[field];
+    const { prefix } = context.job[field];
+    try {
+      await listObjects(client, { bucket, prefix, maxKeys: 1 }, signal);
+    } catch (silence) {
+      if (signal.aborted) throw silence;
+      // Any other refusal is an answer.
+      if (isRetryable(silence)) throw new Unavailable(`the store goes on failing: ${messageOf(error)}`);
+    }
+  }
+  return failed('StoreError', error);
 }
 
 function failed(code: string, error: unknown): Outcome {
