@@ -128,6 +128,24 @@ describe('our signatures against those of the AWS SDK', () => {
     );
   });
 
+  test.each(['Ablage für Fotos', 'voilà', '写真'])('a value is signed by its bytes: %s', async (value) => {
+    const creds = { accessKeyId: 'A', secretAccessKey: 's' };
+    const now = new Date('2026-01-02T03:04:05Z');
+    const request = { method: 'PUT', host: 's3.example.com', path: '/b/k', query: '' };
+    // As undici has it from one store's answer, and sends it to another.
+    const asBytes = Buffer.from(value, 'utf8').toString('latin1');
+    const signable = { ...request, headers: { 'x-amz-meta-a': asBytes } };
+    const ours = new Signer('eu-central-1').signHeaders(signable, UNSIGNED_PAYLOAD, creds, now);
+    const theirs = await referenceSigner('eu-central-1', creds).sign(
+      {
+        ...referenceRequest(request.method, request.host, request.path, []),
+        headers: { 'x-amz-meta-a': value, host: request.host, ...unsignedBody },
+      },
+      { signingDate: now },
+    );
+    expect(ours['authorization']).toBe(theirs.headers['authorization']);
+  });
+
   test('presigned URLs are equal, also where a PUT may only create', async () => {
     await fc.assert(
       fc.asyncProperty(

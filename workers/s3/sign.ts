@@ -62,8 +62,15 @@ function hmac(key: string | Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
 
-/** White space that the canonical form of a value does without. */
-const uncanonical = /^\s|\s$|[^\S ]|\s\s/;
+/** ASCII white space that the canonical form of a value does without; bytes of UTF-8 are none, whatever they look like. */
+const uncanonical = /^ | $|[\t-\r]| {2}/;
+
+function canonicalValue(value: string): string {
+  if (!uncanonical.test(value)) return value;
+  return value.replace(/[\t-\r ]+/g, ' ').replace(/^ | $/g, '');
+}
+
+const beyondAscii = /[\u0080-\u00ff]/;
 
 /** The signed header block: canonical `name:value` lines and the list of names, sorted. */
 export function canonicalHeaders(headers: Readonly<Record<string, string>>): {
@@ -76,7 +83,7 @@ export function canonicalHeaders(headers: Readonly<Record<string, string>>): {
   for (const name of sorted) {
     if (neverSigned.has(name)) continue;
     const value = headers[name] ?? '';
-    block += `${name}:${uncanonical.test(value) ? value.trim().replace(/\s+/g, ' ') : value}\n`;
+    block += `${name}:${canonicalValue(value)}\n`;
     names += names === '' ? name : `;${name}`;
   }
   return { block, names };
@@ -104,7 +111,11 @@ export class Signer {
   /** The hex signature of a canonical request made at `amzDate`. */
   signature(secretAccessKey: string, amzDate: string, canonicalRequest: string): string {
     const day = amzDate.slice(0, 8);
-    const text = `AWS4-HMAC-SHA256\n${amzDate}\n${this.scope(day)}\n${hashPayload(canonicalRequest)}`;
+    // Header values are bytes, a character each, as they come from a store and go to one.
+    const bytes = beyondAscii.test(canonicalRequest)
+      ? Buffer.from(canonicalRequest, 'latin1')
+      : canonicalRequest;
+    const text = `AWS4-HMAC-SHA256\n${amzDate}\n${this.scope(day)}\n${hashPayload(bytes)}`;
     return this.#signingKey(secretAccessKey, day).sign(text);
   }
 
