@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { S3Client } from '../../workers/s3/client.ts';
 import { copyObject } from '../../workers/s3/copies.ts';
 import { fixedCredentials } from '../../workers/s3/credentials.ts';
 import { completeMultipart } from '../../workers/s3/multipart.ts';
 import { deleteObject, getObject, headObject, openObject, putObject } from '../../workers/s3/objects.ts';
+import { listUploads } from '../../workers/s3/uploads.ts';
 import { listen, stopServer } from '../support/grants.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
@@ -76,7 +77,7 @@ describe('one request', () => {
     handle = () => undefined;
     const abort = new AbortController();
     const waiting = getObject(client, object, abort.signal);
-    await sleep(50);
+    await vi.waitFor(() => expect(seen).toHaveLength(1));
     abort.abort(new Error('told to stop'));
     await expect(waiting).rejects.toThrow('told to stop');
     expect(seen).toHaveLength(1);
@@ -197,6 +198,25 @@ describe('operations', () => {
       'x-amz-copy-source': 'a/s',
       'x-amz-copy-source-if-match': '"e"',
     });
+  });
+
+  test('a range may be longer than other answers may be', async () => {
+    const size = 33 * 1024 ** 2;
+    handle = (_request, response) => response.end(Buffer.alloc(size));
+    const range = { first: 0, last: size - 1 };
+    expect((await getObject(client, { ...object, range }, never))?.length).toBe(size);
+    await expect(getObject(client, object, never)).rejects.toThrow(/larger than 32 MiB/);
+  });
+
+  test('an upload to a key that is not UTF-8 is left out of the list of uploads', async () => {
+    const upload = (key: string) =>
+      `<Upload><Key>${key}</Key><UploadId>u</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated></Upload>`;
+    const list = `<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>${upload('a%FF')}${upload('b+c')}`;
+    handle = (_request, response) =>
+      response.end(`<ListMultipartUploadsResult>${list}</ListMultipartUploadsResult>`);
+    const keys: string[] = [];
+    for await (const { key } of listUploads(client, { bucket: 'b', prefix: '' }, never)) keys.push(key);
+    expect(keys).toEqual(['b c']);
   });
 
   test('a multipart upload that ends with an error in a 200 did not succeed', async () => {

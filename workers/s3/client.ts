@@ -35,6 +35,8 @@ export interface S3Request extends S3Target {
   readonly body?: Uint8Array;
   /** Milliseconds per attempt, default 60,000. */
   readonly timeout?: number;
+  /** Bytes of an answer that is read whole, if it may have more than usual. */
+  readonly largest?: number;
 }
 
 /** Where a bucket or key is on the wire. */
@@ -177,6 +179,7 @@ export class S3Client {
       headers: this.#signer.signHeaders(signable, payloadHash, credentials, this.#now()),
       body: request.body,
       timeout: request.timeout ?? defaultTimeout,
+      largest: request.largest,
     };
   }
 }

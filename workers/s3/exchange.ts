@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici';
 import type { WireResponse } from './transport.ts';
 
-/** No answer that is read whole may be larger (a listing of 1,000 longest keys has 4 MB). */
-const maxBody = 32 * 1024 * 1024;
+/** No answer that is read whole may be larger (a listing of 1,000 longest keys has 4 MB), unless more was asked for. */
+export const USUAL_BODY = 32 * 1024 * 1024;
 
 /** An exchange that ended because its deadline came. */
 export class DeadlineExceeded extends Error {
@@ -22,8 +22,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #body: Buffer | undefined;
   #chunks: Buffer[] | undefined;
   #size = 0;
+  readonly #largest: number;
 
-  constructor() {
+  /** `largest`: bytes of the body at most. */
+  constructor(largest: number) {
+    this.#largest = largest;
     const { promise, resolve, reject } = Promise.withResolvers<WireResponse>();
     this.answer = promise;
     this.#resolve = resolve;
@@ -44,7 +47,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const at = this.#size;
     this.#size += chunk.length;
-    if (this.#size > maxBody) controller.abort(new Error('the answer is larger than 32 MiB'));
+    if (this.#size > this.#largest)
+      controller.abort(new Error(`the answer is larger than ${this.#largest / 1024 ** 2} MiB`));
     else if (this.#chunks !== undefined) this.#chunks.push(chunk);
     else if (this.#body === undefined) this.#begin(chunk);
     else chunk.copy(this.#body, at);
@@ -54,7 +58,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const length = Number(this.#headers['content-length']);
     if (length === chunk.length) {
       this.#body = chunk;
-    } else if (length > chunk.length && length <= maxBody) {
+    } else if (length > chunk.length && length <= this.#largest) {
       // One copy of a large body, not two.
       this.#body = Buffer.allocUnsafe(length);
       chunk.copy(this.#body);

@@ -1,6 +1,7 @@
 import { badResponse, type S3Client } from './client.ts';
 import type { QueryParameter } from './encode.ts';
 import { S3Error } from './errors.ts';
+import { USUAL_BODY } from './exchange.ts';
 import { ListingError, scanListing, type ListingPage } from './listing.ts';
 import type { StreamResponse, WireResponse } from './transport.ts';
 import { unquoteEtag } from './xml.ts';
@@ -114,7 +115,7 @@ export async function openObject(
   return client.open({ operation: 'GetObject', method: 'GET', bucket, key, headers, query }, signal);
 }
 
-/** Reads a small object (at most 32 MiB) whole; `undefined` where there is none. */
+/** Reads a small object (at most 32 MiB), or a range of any length, whole; `undefined` where there is none. */
 export async function getObject(
   client: S3Client,
   what: { bucket: string; key: string; range?: ByteRange; ifMatch?: string; versionId?: string | undefined },
@@ -131,6 +132,7 @@ export async function getObject(
     key: what.key,
     headers,
     query,
+    ...roomFor(what.range),
   } as const;
   try {
     return await client.request(request, (response) => response.body, signal);
@@ -138,6 +140,15 @@ export async function getObject(
     if (error instanceof S3Error && error.code === 'NoSuchKey') return undefined;
     throw error;
   }
+}
+
+/** So many bytes per millisecond at least, or a long range is asked for again. */
+const slowest = 512;
+
+/** The objects that are so large that their parts are larger than usual answers take their time. */
+function roomFor(range: ByteRange | undefined): { largest?: number; timeout?: number } {
+  const size = range === undefined ? 0 : range.last - range.first + 1;
+  return size > USUAL_BODY ? { largest: size, timeout: Math.ceil(size / slowest) } : {};
 }
 
 /**

@@ -3,7 +3,7 @@ import { Pool, type Dispatcher } from 'undici';
 import { followSignal } from './aborting.ts';
 import { Deadlines } from './deadlines.ts';
 import { S3Error, type S3Target } from './errors.ts';
-import { DeadlineExceeded, Exchange } from './exchange.ts';
+import { DeadlineExceeded, Exchange, USUAL_BODY } from './exchange.ts';
 
 /** One attempt, signed and in wire form. */
 export interface WireRequest {
@@ -15,6 +15,8 @@ export interface WireRequest {
   readonly body: Uint8Array | undefined;
   /** Milliseconds for the whole answer (for streams: until its headers, then per pause). */
   readonly timeout: number;
+  /** Bytes that a body which is read whole may have; default {@link USUAL_BODY}. */
+  readonly largest?: number | undefined;
 }
 
 export interface WireResponse {
@@ -44,7 +46,7 @@ export class Transport {
   /** Sends one attempt and reads the whole answer, whatever its status. Throws `S3Error` when there is none. */
   async send(request: WireRequest, target: S3Target, signal: AbortSignal): Promise<WireResponse> {
     signal.throwIfAborted();
-    const exchange = new Exchange();
+    const exchange = new Exchange(request.largest ?? USUAL_BODY);
     const inTime = this.#deadlines.start(exchange, request.timeout);
     const unfollow = followSignal(signal, exchange);
     try {

@@ -46,23 +46,32 @@ function readPage(request: S3Request, response: WireResponse): Page {
   const bad = (detail: string): Error => badResponse(request, response.status, detail);
   const xml = response.body.toString('utf8');
   if (!xml.includes('</ListMultipartUploadsResult>')) throw bad('the list of uploads is not complete');
-  const decode = xml.includes('<EncodingType>url</EncodingType>')
-    ? (text: string): string => decodeURIComponent(text.replaceAll('+', ' '))
-    : (text: string): string => text;
+  const decode = xml.includes('<EncodingType>url</EncodingType>') ? decodeKey : (text: string) => text;
   const [head = '', ...blocks] = xml.split('<Upload>');
-  const uploads = blocks.map((block) => {
+  const uploads = blocks.flatMap((block) => {
     const key = elementText(block, 'Key');
     const uploadId = elementText(block, 'UploadId');
     const initiated = new Date(elementText(block, 'Initiated') ?? '');
     if (key === undefined || uploadId === undefined || Number.isNaN(initiated.getTime()))
       throw bad('the list holds an upload without key, ID or time');
-    return { bucket: request.bucket, key: decode(key), uploadId, initiated };
+    const decoded = decode(key);
+    return decoded === undefined ? [] : { bucket: request.bucket, key: decoded, uploadId, initiated };
   });
   const around = head + (blocks.at(-1)?.split('</Upload>')[1] ?? '');
   if (elementText(around, 'IsTruncated') !== 'true') return { uploads, next: undefined };
   const key = elementText(around, 'NextKeyMarker');
   const uploadId = elementText(around, 'NextUploadIdMarker');
-  if (key === undefined || uploadId === undefined)
+  const marker = key === undefined ? undefined : decode(key);
+  if (marker === undefined || uploadId === undefined)
     throw bad('the list has more pages but does not say where');
-  return { uploads, next: [decode(key), uploadId] };
+  return { uploads, next: [marker, uploadId] };
+}
+
+/** Undefined for a key that is not UTF-8: that is somebody else's. */
+function decodeKey(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return undefined;
+  }
 }
