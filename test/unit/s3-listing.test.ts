@@ -80,6 +80,8 @@ describe('a page of a listing', () => {
     ['a size that is no number', page(contents('a', '1e3'))],
     ['an end tag that is cut', page(contents('a').replace('</Size>', '</Siz'))],
     ['text between elements', page(contents('a').replace('<Size>', 'x<Size>'))],
+    ['objects with attributes', page(contents('a').replace('<Contents>', '<Contents x="y">'))],
+    ['objects of a namespace', page(contents('a').replaceAll('Contents>', 's:Contents>'))],
     ['an object without a size', page('<Contents><Key>a</Key></Contents>')],
   ])('%s is an error and never an end', (_name, body) => {
     expect(() => scanListing(body)).toThrow(ListingError);

@@ -17,6 +17,7 @@ describe('who may try again', () => {
     ['NeverHeardOf', 502, 'transient'],
     ['RequestTimeout', 400, 'transient'],
     ['ConnectionFailed', 0, 'transient'],
+    ['ConditionalRequestConflict', 409, 'transient'],
     ['NotImplemented', 501, 'permanent'],
     ['PreconditionFailed', 412, 'permanent'],
     ['PreconditionFailed', 200, 'permanent'],

@@ -61,6 +61,7 @@ const throttleCodes = new Set([
 ]);
 const transientCodes = new Set([
   'BadResponse',
+  'ConditionalRequestConflict',
   'ConnectionFailed',
   'InternalError',
   'OperationAborted',

@@ -51,6 +51,9 @@ export function scanListing(body: Uint8Array): ListingPage {
     cursor.at = start + contents.length;
     objects.push(readObject(page, cursor));
   }
+  // With attributes or a namespace, say: objects that are not understood are not none.
+  if (/<(?:\w+:)?Contents\b/.test(head))
+    throw new ListingError('BadListing', 'the listing writes its objects in a form that is not known');
   const count = elementText(head, 'KeyCount');
   if (count !== undefined && !head.includes('<CommonPrefixes>') && Number(count) !== objects.length) {
     throw new ListingError('BadListing', `the listing says ${count} keys but holds ${objects.length}`);
