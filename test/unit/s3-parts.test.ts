@@ -151,7 +151,7 @@ describe('parts', () => {
     [6 * 1024 * MiB, 5 * 1024 * MiB, 48, 128 * MiB],
     [5 * 1024 ** 2 * MiB, 5 * 1024 * MiB, 9_987, 525 * MiB],
   ])('of %i bytes above %i', (size, threshold, count, first) => {
-    const parts = splitParts(size, threshold);
+    const parts = splitParts(size, threshold, 'ServerSide');
     expect([parts.length, parts[0]?.last]).toEqual([count, first - 1]);
     expect(parts.at(-1)?.last).toBe(size - 1);
     expect(parts.every((part, n) => part.first === (n === 0 ? 0 : (parts[n - 1]?.last ?? 0) + 1))).toBe(true);

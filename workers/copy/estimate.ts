@@ -37,7 +37,7 @@ export class RequestCounter {
     if (action === 'Copy') {
       const inParts = size > (transfer === 'Stream' ? STREAM_WHOLE : multipartThreshold);
       if (inParts) {
-        const parts = splitParts(size, multipartThreshold).length;
+        const parts = splitParts(size, multipartThreshold, transfer).length;
         counts.uploadPart += parts;
         // One to start and one to finish, after a look at the source's attributes and tags.
         counts.put += 2;

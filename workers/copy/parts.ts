@@ -29,12 +29,12 @@ const smallestPart = 5 * MiB;
 const mostParts = 10_000;
 /** Parts of one object in flight; where they go through this process, its memory allows fewer. */
 const partConcurrency = 8;
-/** Bytes of a streamed part. */
-const streamedPart = 16 * MiB;
+/** Bytes of a part at most, but for objects of more than ten thousand such parts. */
+const largestPart = { ServerSide: 128 * MiB, Stream: 16 * MiB } as const;
 
-/** The ranges in which an object is copied: equal parts of at most 128 MiB (more only for objects above 1.2 TiB). */
-export function splitParts(size: number, threshold: number, largest = 128 * MiB): ByteRange[] {
-  const wanted = Math.max(smallestPart, Math.min(threshold, largest));
+/** The ranges in which an object is copied: equal parts, but for the last. */
+export function splitParts(size: number, threshold: number, transfer: 'ServerSide' | 'Stream'): ByteRange[] {
+  const wanted = Math.max(smallestPart, Math.min(threshold, largestPart[transfer]));
   const least = Math.ceil(Math.ceil(size / mostParts) / MiB) * MiB;
   const partSize = Math.max(wanted, least);
   const ranges: ByteRange[] = [];
@@ -101,7 +101,7 @@ export async function copyInParts(
     headers['x-amz-checksum-algorithm'] = how.checksum.toUpperCase();
     headers['x-amz-checksum-type'] = 'FULL_OBJECT';
   }
-  const ranges = splitParts(row.size, how.threshold, how.transfer === 'Stream' ? streamedPart : undefined);
+  const ranges = splitParts(row.size, how.threshold, how.transfer);
   const target = { bucket: destination.bucket, key: row.destination };
   const upload = await createMultipart(destination.client, { ...target, headers }, signal);
   try {
