@@ -29,7 +29,7 @@ export interface LedgerRow {
 
 /** A segment is closed after this many rows … */
 export const SEGMENT_ROWS = 10_000;
-/** … or this many milliseconds. */
+/** … or this many milliseconds, or a hundredth of the time since the shard was begun, if that is more. */
 export const SEGMENT_MILLISECONDS = 5_000;
 
 const count = z.int().min(0);

@@ -49,8 +49,9 @@ export async function readLedger(
 const grantsAhead = 64;
 
 /**
- * Writes the ledger of one shard: rows are gathered and become a segment every 5 s or 10,000 rows. A row counts as
- * recorded when the store has acknowledged its segment. `open` comes first; `close` writes what is left in every ending.
+ * Writes the ledger of one shard: rows are gathered and become a segment every 5 s (later less often) or 10,000 rows. A
+ * row counts as recorded when the store has acknowledged its segment. `open` comes first; `close` writes what is left in
+ * every ending.
  */
 export class LedgerWriter {
   readonly #results: ResultsStore;
@@ -58,6 +59,7 @@ export class LedgerWriter {
   readonly #signal: AbortSignal;
   readonly #segments: Segment[] = [];
   readonly #interval: number;
+  readonly #start = performance.now();
   #pending: LedgerRow[] = [];
   #sequence = 0;
   #recorded = 0;
@@ -99,7 +101,12 @@ export class LedgerWriter {
     this.#throwFailure();
     this.#pending.push(row);
     if (this.#pending.length >= SEGMENT_ROWS) this.#cut();
-    else this.#timer ??= setTimeout(() => this.#cut(), this.#interval);
+    else this.#timer ??= setTimeout(() => this.#cut(), this.#pause);
+  }
+
+  /** A hundredth of the time so far, if that is longer: of a copy of many days the segments could no longer be listed. */
+  get #pause(): number {
+    return Math.max(this.#interval, (performance.now() - this.#start) / 100);
   }
 
   /** Waits until at most `rows` of the given number of rows are not recorded yet. */
