@@ -65,7 +65,7 @@ export default defineConfig({
           exclude: disturbing,
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          // The tests of one file go side by side already, as many as two cores carry beside everything else.
+          // The tests of one file go side by side already, as many as two cores carry.
           fileParallelism: false,
           sequence: { groupOrder: 4 },
         },

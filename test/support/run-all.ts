@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { provideClusters, type SharedCluster } from './run-cluster.ts';
-import { runLanes, secondsSince, type StepResult, untilInterrupted } from './run-lanes.ts';
+import { performSteps, secondsSince, type StepResult, untilInterrupted } from './run-perform.ts';
 import { type Step, steps } from './run-steps.ts';
 import { addTallies, exitCode, failOnce, lastLine } from './run-tally.ts';
 
@@ -56,7 +56,7 @@ async function main(wanted: readonly Step[]): Promise<number> {
   for (const cluster of clusters.values()) cluster.catch(() => undefined);
   const { signal } = interrupted;
   try {
-    await runLanes(wanted, { clusters, signal, say, onResult: (result) => done.push(result) });
+    await performSteps(wanted, { clusters, signal, say, onResult: (result) => done.push(result) });
   } finally {
     await Promise.all([...clusters.values()].map(takeDown));
   }

@@ -1,6 +1,6 @@
 /**
- * Steps that have something to wait for, beside steps that have something to compute: whole runs on real nodes spend
- * most of their time waiting for containers, schedulers and autoscalers.
+ * One step after the other, while the clusters that later ones need start. Not side by side: whole runs promise
+ * things within seconds, and beside anything else two cores do not show whether they keep them.
  */
 import type { ClusterKind, SharedCluster } from './run-cluster.ts';
 import type { Step } from './run-steps.ts';
@@ -12,7 +12,7 @@ export interface StepResult {
   readonly tally: Tally;
 }
 
-export interface LaneOptions {
+export interface PerformOptions {
   readonly clusters: ReadonlyMap<ClusterKind, Promise<SharedCluster>>;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
@@ -20,20 +20,11 @@ export interface LaneOptions {
   readonly onResult: (result: StepResult) => void;
 }
 
-/** Runs all steps: whole runs in one lane, everything else, in order, in another. */
-export async function runLanes(steps: readonly Step[], options: LaneOptions): Promise<void> {
-  const lanes = [
-    steps.filter(({ cluster }) => cluster !== 'nodes'),
-    steps.filter(({ cluster }) => cluster === 'nodes'),
-  ];
-  await Promise.all(
-    lanes.map(async (lane) => {
-      for (const step of lane) await perform(step, options);
-    }),
-  );
+export async function performSteps(steps: readonly Step[], options: PerformOptions): Promise<void> {
+  for (const step of steps) await perform(step, options);
 }
 
-async function perform(step: Step, { clusters, signal, say, onResult }: LaneOptions): Promise<void> {
+async function perform(step: Step, { clusters, signal, say, onResult }: PerformOptions): Promise<void> {
   if (signal.aborted) return;
   const cluster = step.cluster && clusters.get(step.cluster);
   const waited = performance.now();
