@@ -50,7 +50,8 @@ test('a run shows in the metrics with its figures, and never with its name', asy
           destination: { bucket: 'lake', prefix: `${name}/` },
         },
       },
-      bed.shell('work', 'echo one; sleep 1', { dependsOn: ['arrange'] }),
+      // Long enough to be seen: a state that lasts for less than a second need not be written.
+      bed.shell('work', 'echo one; sleep 5', { dependsOn: ['arrange'] }),
       bed.shell('fail', 'exit 3', { dependsOn: ['arrange'], retry: { failures: 1 } }),
     ],
   });
