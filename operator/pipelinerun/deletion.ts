@@ -7,7 +7,10 @@ export const DELETION_GRACE_SECONDS = 10;
 /** How long the record of a run that is being deleted is tried, in milliseconds. */
 export const DELETION_COMMIT_MS = 15_000;
 
-/** A run that is being deleted does not wait for a long grace. */
+/**
+ * A run that is being deleted does not wait for a long grace. For a pod that its kubelet is already ending with a longer
+ * one this comes too late (kubernetes/kubernetes#113606).
+ */
 export function deletePods({ run, pods }: Observed): Action[] {
   if (run.metadata.deletionTimestamp === undefined) return [];
   return pods

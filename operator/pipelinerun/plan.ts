@@ -9,6 +9,7 @@ import { formatTime } from '../kube/conditions.ts';
 import { planEnd } from './end.ts';
 import { inOrder, readiness } from './graph.ts';
 import { millis } from './podfacts.ts';
+import { deletePods } from './deletion.ts';
 import { clipProgress } from './progress.ts';
 import { planStage } from './stageplan.ts';
 import { initialStatus, restoredStatus, summarize, withConditions } from './status.ts';
@@ -32,7 +33,8 @@ export function planRun(observed: Observed, now: Date): Plan {
     nodes: observed.nodes,
   };
   const common = {
-    actions: [...hold, ...stages.flatMap((plan) => plan.actions)],
+    // Pods before their Jobs: a kubelet that ends a pod with one grace does not hear of a shorter one.
+    actions: [...hold, ...deletePods(observed), ...stages.flatMap((plan) => plan.actions)],
     events: stages.flatMap((plan) => plan.events),
     waitingFor: stages.flatMap((plan) => plan.waitingFor ?? []),
     ...requeue(stages, now),

@@ -37,6 +37,16 @@ test('a run whose first status is late began with its first Job: no stage begins
   expect(planAt(7, observedOf(run)).status.startTime).toBe(stamp(7));
 });
 
+test('a run that is deleted ends its pods with a short grace, and only then has its Jobs end them with their own', () => {
+  const job = jobOf('work', { status: { startTime: stamp(0) } });
+  const pods = [podOf(job, { status: running(10) })];
+  const run = runOf(work, statusOf({}));
+  const deleted = { ...run, metadata: { ...run.metadata, deletionTimestamp: stamp(20) } };
+  const plan = planAt(20, observedOf(deleted, { jobs: [job], pods }));
+  expect(plan.actions).toMatchObject([{ type: 'DeletePod', graceSeconds: 10 }, { type: 'SuspendJob' }]);
+  expect(planAt(20, observedOf(run, { jobs: [job], pods })).actions).toEqual([]);
+});
+
 describe('a run that goes on after a long suspension', () => {
   const spec = { ...work, provisionTimeoutSeconds: 900 };
 
