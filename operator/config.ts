@@ -2,6 +2,7 @@
  * Every environment variable of the operator, once. The chart sets them; values that are left out have the defaults here.
  */
 import { z } from 'zod';
+import { WORKER_SHARE } from '../workers/contract/copyplan.ts';
 
 const port = z.coerce.number().int().min(1).max(65_535);
 const seconds = z.coerce.number().int().min(1);
@@ -48,6 +49,8 @@ const environment = z.object({
   EBBFLOW_COMMIT_TIMEOUT_SECONDS: seconds.default(3600),
   /** How long a node may be silent before its pods are given up. */
   EBBFLOW_NODE_LOST_SECONDS: seconds.default(60),
+  /** How much work makes another worker of a copy worth its start: objects, and one more for every 64 MiB. */
+  EBBFLOW_COPY_WORKER_SHARE: z.coerce.number().int().min(1).default(WORKER_SHARE),
   /** Runs that are worked on at once. */
   EBBFLOW_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(16),
   EBBFLOW_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -73,6 +76,7 @@ export interface Config {
   indexFile: string;
   commitTimeoutSeconds: number;
   nodeLostSeconds: number;
+  copyWorkerShare: number;
   concurrency: number;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   namespace: string;
@@ -113,6 +117,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     indexFile: data.EBBFLOW_INDEX_FILE,
     commitTimeoutSeconds: data.EBBFLOW_COMMIT_TIMEOUT_SECONDS,
     nodeLostSeconds: data.EBBFLOW_NODE_LOST_SECONDS,
+    copyWorkerShare: data.EBBFLOW_COPY_WORKER_SHARE,
     concurrency: data.EBBFLOW_CONCURRENCY,
     logLevel: data.EBBFLOW_LOG_LEVEL,
     namespace: data.EBBFLOW_NAMESPACE,

@@ -80,6 +80,7 @@ export async function runOperator(
       apiURL: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
       apiServerName: serverName,
       apiCA,
+      copyWorkerShare: config.copyWorkerShare,
     },
     metrics: { kube: metrics.kube, runs: metrics.runs },
     commitTimeoutSeconds: config.commitTimeoutSeconds,

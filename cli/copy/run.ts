@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CopyStage } from '../../operator/api/copystage.ts';
-import type { PlanIndex } from '../../workers/contract/copyplan.ts';
+import { WORKER_SHARE, type PlanIndex } from '../../workers/contract/copyplan.ts';
 import { planReportKey } from '../../workers/contract/keys.ts';
 import { planReport, type PlanReport } from '../../workers/contract/planreport.ts';
 import { resolveJob, type CopyJob } from '../../workers/copy/job.ts';
@@ -123,7 +123,7 @@ async function copyWith(
         sides,
         results,
         worker: { stage: LOCAL_STAGE, index: 0, podUID: randomUUID() },
-        workers: 1,
+        crew: { most: 1, share: WORKER_SHARE },
         scratch: { directory: state.directory, limit: Number.POSITIVE_INFINITY },
         owner: `${state.uid}-${LOCAL_STAGE}`,
         log: logTo(host.screen),

@@ -54,7 +54,9 @@ export const stage = z
       .min(1)
       .max(10_000)
       .optional()
-      .describe('Number of workers; for copy an upper bound. Default: 1.'),
+      .describe(
+        'Number of workers. For copy an upper bound: each has at least 4,000 objects, 64 MiB counting as one more, unless the operator is set otherwise. Default: 1.',
+      ),
     retry: z
       .object({
         failures: z

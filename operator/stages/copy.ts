@@ -25,6 +25,7 @@ export function copyPod(
   deadline: number,
 ): PodSpec {
   const stores = storesOf(spec, stage);
+  const told = { ...workerSpecOf(spec, stage, names), share: settings.copyWorkerShare };
   return {
     ...podFrame(spec, stage, { seconds: 60, deadline }),
     containers: [
@@ -32,7 +33,7 @@ export function copyPod(
         name: CONTAINERS.copy,
         image: settings.image,
         args: ['copy'],
-        env: workerEnv(names, settings, workerSpecOf(spec, stage, names)),
+        env: workerEnv(names, settings, told),
         resources: resourcesOf(stage.resources, DEFAULT_REQUESTS),
         volumeMounts: [...ownMounts(stores), { name: 'scratch', mountPath: PATHS.scratch }],
         securityContext: restricted(true),

@@ -8,4 +8,6 @@ export interface PodSettings {
   apiServerName: string;
   /** PEM of the CA of that certificate. */
   apiCA: string;
+  /** How much work makes another worker of a copy worth its start, in small objects. */
+  copyWorkerShare: number;
 }

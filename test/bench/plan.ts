@@ -66,7 +66,7 @@ try {
       sides: { source: client, destination: client },
       owner: 'bench',
       scratch: { directory, limit: Number.POSITIVE_INFINITY },
-      workers: 4,
+      crew: { most: 4, share: 1 },
       results: new LocalStore(join(directory, 'results')),
       worker: { stage: 'arrange' },
     };

@@ -102,6 +102,7 @@ test('the operator can read its configuration from what the chart sets', async (
     indexFile: '/var/lib/ebbflow/index.sqlite',
     commitTimeoutSeconds: 3600,
     nodeLostSeconds: 60,
+    copyWorkerShare: 4000,
     concurrency: 16,
     logLevel: 'info',
     namespace: 'ebbflow-system',

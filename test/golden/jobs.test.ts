@@ -10,6 +10,7 @@ const settings = {
   apiURL: 'https://10.0.0.1:8443',
   apiServerName: 'ebbflow-workers',
   apiCA: 'PEM',
+  copyWorkerShare: 4_000,
 };
 const stores = [
   { name: 'lake', endpoint: 'https://s3.example.org', secretRef: { name: 's3-lake' } },
@@ -227,6 +228,7 @@ describe('a copy', () => {
     expect(JSON.parse(named(env, 'EBBFLOW_SPEC').value ?? '')).toEqual({
       kind: 'copy',
       workers: 4,
+      share: 4_000,
       scratch: 9_663_676_416,
       stores: [
         {

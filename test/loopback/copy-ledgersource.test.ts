@@ -35,7 +35,7 @@ async function run(stage: string, copy: CopyStage) {
       sides: { source: bed.client, destination: bed.client },
       results,
       worker: { stage, index: 0, podUID: randomUUID() },
-      workers: 1,
+      crew: { most: 1, share: 1 },
       scratch: { directory: folder, limit: 1024 ** 3 },
       owner: `01234567-0123-4123-8123-0123456789ab-${stage}`,
       log: { info: () => undefined, warn: () => undefined },

@@ -72,6 +72,13 @@ describe('a plan', () => {
     expect(inMemory.index.skipped).toBe(100);
   });
 
+  test('has another worker only where it would get its share of the work', async () => {
+    for (let n = 0; n < 30; n += 1) await bed.put('raw', `in/${n}`);
+    const workersFor = async (share: number): Promise<number> =>
+      (await bed.plan({ workers: 4, share })).index.workers;
+    expect([await workersFor(31), await workersFor(12), await workersFor(5)]).toEqual([1, 2, 4]);
+  });
+
   test('that takes more scratch space than it may is refused before it is evicted', async () => {
     for (let n = 0; n < 50; n += 1) await bed.put('raw', `in/${n}`);
     const { message } = await refusal({ memory: 100, limit: 2_000 });

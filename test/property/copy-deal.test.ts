@@ -1,7 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { SHARD_ROWS } from '../../workers/contract/copyplan.ts';
-import { dealPieces, PieceCutter, weighRow, weightOf, type Deal } from '../../workers/copy/deal.ts';
+import { SHARD_ROWS, WORKER_SHARE } from '../../workers/contract/copyplan.ts';
+import {
+  countWorkers,
+  dealPieces,
+  PieceCutter,
+  weighRow,
+  weightOf,
+  type Deal,
+} from '../../workers/copy/deal.ts';
 
 const GiB = 1024 ** 3;
 
@@ -101,6 +108,24 @@ describe('the dealing of rows to workers', () => {
       ...Array.from({ length: huges }, () => huge),
     ];
     expect(deal(rows, most).workers).toBe(used);
+  });
+
+  test.each([
+    ['nothing', 0, 8, 1],
+    ['a handful of objects', 5, 8, 1],
+    ['less than two shares', 199, 8, 1],
+    ['two shares', 200, 8, 2],
+    ['more than the stage may have', 100_000, 8, 8],
+  ])('another worker needs work for its share: %s', (_, total, most, used) => {
+    expect(countWorkers(total, { most, share: 100 })).toBe(used);
+  });
+
+  test('bytes are work too: a few huge objects are shared out, as many small ones are', () => {
+    const ofSize = (size: number): number => weighRow('Copy', size, 'Copy');
+    const crew = { most: 8, share: WORKER_SHARE };
+    expect(countWorkers(20 * ofSize(100 * GiB), crew)).toBe(8);
+    expect(countWorkers(20_000 * ofSize(4096), crew)).toBe(5);
+    expect(countWorkers(20 * ofSize(GiB), crew)).toBe(1);
   });
 
   test('shards are as large as they may be, and never larger', () => {

@@ -140,6 +140,8 @@ export class CopyBed {
     const spec: WorkerSpec = {
       kind: 'copy',
       workers,
+      // A few objects are enough for several.
+      share: 50,
       copy,
       stores: [...(stores ?? [store])].map((given) => ({ credentials: secret, ...given })),
     };

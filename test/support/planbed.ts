@@ -23,6 +23,8 @@ const owner = '01234567-0123-4123-8123-0123456789ab-arrange';
 /** What the copy member of a stage says beside its places. */
 export type PlanOptions = Omit<CopyStage, 'source' | 'destination'> & {
   readonly workers?: number;
+  /** Small objects for which another worker is worth its start. */
+  readonly share?: number;
   /** Bytes of a file that are held in memory. */
   readonly memory?: number;
   readonly limit?: number;
@@ -63,7 +65,7 @@ export class PlanBed {
     options: PlanOptions = {},
     places: { source?: CopyStage['source']; destination?: CopyStage['destination'] } = {},
   ): Promise<{ readonly index: PlanIndex; readonly rows: readonly PlanRow[] }> {
-    const { workers = 1, memory, limit = 1024 ** 3, ...copy } = options;
+    const { workers = 1, share = 1, memory, limit = 1024 ** 3, ...copy } = options;
     const problems = new PlanProblems();
     const source = { store: 'lake', bucket: 'raw', prefix: 'in/', ...places.source };
     const destination = { store: 'lake', bucket: 'lake', prefix: 'out/', ...places.destination };
@@ -74,14 +76,11 @@ export class PlanBed {
     this.results = results;
     const scratch = { directory, limit, ...(memory !== undefined && { memory }) };
     const sides = { source: this.client, destination: this.client };
-    await planStage(
-      { job, sides, problems, owner, scratch, workers, results, worker: { stage } },
-      new Set(),
-      {
-        planning: signal,
-        storing: signal,
-      },
-    );
+    const crew = { most: workers, share };
+    await planStage({ job, sides, problems, owner, scratch, crew, results, worker: { stage } }, new Set(), {
+      planning: signal,
+      storing: signal,
+    });
     const existing = await results.list(stage);
     const index = await readPlanIndex(results, stage, existing, signal);
     if (index === undefined) throw new Error('the plan was not stored');

@@ -44,7 +44,13 @@ function apply(
 ): Promise<Applied> {
   const deps = {
     client,
-    pods: { image: 'ebbflow:test', apiURL: 'https://10.0.0.1:8443', apiServerName: 'ebbflow', apiCA: 'PEM' },
+    pods: {
+      image: 'ebbflow:test',
+      apiURL: 'https://10.0.0.1:8443',
+      apiServerName: 'ebbflow',
+      apiCA: 'PEM',
+      copyWorkerShare: 4_000,
+    },
     now: () => at(0),
     deleted,
     wrote: () => undefined,

@@ -109,7 +109,13 @@ describe('the workers that a copy has lost', () => {
 
 test('the Job of the next attempt says how many the stage had lost before', () => {
   const run = runOf({ stages: [stage] });
-  const settings = { image: 'e:1', apiURL: 'https://10.0.0.1', apiServerName: 'e', apiCA: 'PEM' };
+  const settings = {
+    image: 'e:1',
+    apiURL: 'https://10.0.0.1',
+    apiServerName: 'e',
+    apiCA: 'PEM',
+    copyWorkerShare: 4_000,
+  };
   const attempt = { run, stage, attempt: 2, activeSeconds: 0 };
   expect(buildJob({ ...attempt, disruptions: 0 }, settings).metadata.annotations).toBeUndefined();
   const { annotations } = buildJob({ ...attempt, disruptions: 1 }, settings).metadata;

@@ -26,6 +26,12 @@ export const MAX_PLAN_INDEX = 16 * 1024 ** 2;
 /** Rows per shard at most. */
 export const SHARD_ROWS = 100_000;
 
+/**
+ * Another worker is worth its start for this much work: objects, and one more for every 64 MiB. A new node takes a minute
+ * or two to come; one worker copies 4,000 small objects in seconds, but 256 GiB of large ones in about as long.
+ */
+export const WORKER_SHARE = 4_000;
+
 const count = z.int().min(0);
 const place = z.object({ store: z.string(), bucket: z.string(), prefix: z.string() });
 
@@ -50,7 +56,7 @@ export const planIndex = z.object({
   renamed: count,
   /** Bytes to copy. */
   bytes: count,
-  /** Workers that have shards: indexes 0 to this, without it. At most as many as the stage asks for. */
+  /** Workers that have shards: indexes 0 to this, without it. As many as there is work for, and as the stage may have. */
   workers: z.int().min(1),
   shards: z.array(
     z.object({

@@ -98,6 +98,8 @@ export const workerSpec = z.object({
   copy: z.unknown().optional(),
   /** Number of workers of the stage. */
   workers: z.int(),
+  /** How much work makes another worker of a copy worth its start, in small objects. */
+  share: z.int().min(1).optional(),
   /** Bytes that a copy may write to {@link PATHS.scratch}. */
   scratch: z.int().min(0).optional(),
   inputs: z.array(workerInput).optional(),

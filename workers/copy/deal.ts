@@ -36,6 +36,18 @@ export function weighRow(action: RowAction, size: number, mode: 'Copy' | 'Move')
   return mode === 'Move' && action === 'Skip' ? 1 : RECORD_WEIGHT;
 }
 
+/** Workers that a copy may have, and how much work makes another one worth its start. */
+export interface Crew {
+  readonly most: number;
+  /** In small objects, as {@link weighRow} counts. */
+  readonly share: number;
+}
+
+/** How many workers there is work for: each has at least the share, and there is always one. */
+export function countWorkers(total: number, { most, share }: Crew): number {
+  return Math.max(1, Math.min(most, Math.floor(total / share)));
+}
+
 /** Pieces per worker: with sixteen, the dealing is at most a sixteenth off the mean (or one object, if that is more). */
 const PIECES_PER_WORKER = 16;
 /** Small enough to fill shards without much waste. */

@@ -3,7 +3,7 @@ import { pino, type DestinationStream, type Logger } from 'pino';
 import { prettifyError } from 'zod';
 import { openWorkerApi, type WorkerApi } from '../api/client.ts';
 import { copyStage, type CopyStage } from '../../operator/api/copystage.ts';
-import type { PlanIndex } from '../contract/copyplan.ts';
+import { WORKER_SHARE, type PlanIndex } from '../contract/copyplan.ts';
 import { PATHS, readEnvironment, type WorkerEnvironment } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
 import { workerManifestKey } from '../contract/keys.ts';
@@ -113,7 +113,7 @@ async function work(
           sides,
           results,
           worker: { stage: name, index, podUID },
-          workers: env.spec.workers,
+          crew: { most: env.spec.workers, share: env.spec.share ?? WORKER_SHARE },
           scratch: host.scratch ?? {
             directory: PATHS.scratch,
             limit: env.spec.scratch ?? 0,

@@ -1,5 +1,5 @@
 import { ACTION_OFFSET, actionByte, type RowAction } from '../contract/copyplan.ts';
-import { PieceCutter, weighRow, type Piece } from './deal.ts';
+import { countWorkers, PieceCutter, weighRow, type Crew, type Piece } from './deal.ts';
 import { blockRows } from './draftfile.ts';
 import type { ProvedPlan } from './plan.ts';
 
@@ -13,15 +13,16 @@ export class PlannedRows {
     this.#mode = mode;
   }
 
-  /** Cuts all rows into pieces that can be dealt to so many workers. */
-  cut(workers: number): readonly Piece[] {
+  /** Cuts all rows into pieces that can be dealt to as many workers as there is work for. */
+  cut(crew: Crew): { readonly workers: number; readonly pieces: readonly Piece[] } {
     let total = 0;
     this.#eachWeight((weight) => {
       total += weight;
     });
+    const workers = countWorkers(total, crew);
     const cutter = new PieceCutter(total, workers);
     this.#eachWeight((weight, bytes) => cutter.add(weight, bytes));
-    return cutter.finish();
+    return { workers, pieces: cutter.finish() };
   }
 
   /** The lines of some pieces as they stand in a shard. */

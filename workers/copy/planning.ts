@@ -1,4 +1,5 @@
 import type { PlanIndex } from '../contract/copyplan.ts';
+import type { Crew } from './deal.ts';
 import type { CopyJob } from './job.ts';
 import { draftPlan, provePlan, type DraftedPlan, type PlanInput } from './plan.ts';
 import { reportPlan, writeReport } from './planreport.ts';
@@ -15,7 +16,7 @@ export interface Planning {
   readonly problems: PlanProblems;
   readonly owner: string;
   readonly scratch: ScratchPlace;
-  readonly workers: number;
+  readonly crew: Crew;
   readonly results: ResultsStore;
   readonly worker: { readonly stage: string };
   readonly onListed?: ((objects: number) => void) | undefined;
@@ -31,7 +32,7 @@ export async function planStage(
   existing: ReadonlySet<string>,
   signals: { readonly planning: AbortSignal; readonly storing: AbortSignal },
 ): Promise<{ readonly index: PlanIndex; readonly ours: boolean }> {
-  const { job, results, workers, worker } = planning;
+  const { job, results, crew, worker } = planning;
   using scratch = new Scratch(planning.scratch);
   const input = { ...planning, scratch };
   const drafted = await draftPlan(input, signals.planning);
@@ -39,7 +40,7 @@ export async function planStage(
     ? await proveAndReport(planning, input, drafted, signals)
     : await provePlan(input, drafted, signals.planning);
   // Awaited here: the scratch files must stay until all of it is written.
-  return await writePlan(results, worker.stage, existing, { proved, job, workers }, signals.storing);
+  return await writePlan(results, worker.stage, existing, { proved, job, crew }, signals.storing);
 }
 
 async function proveAndReport(

@@ -1,6 +1,6 @@
 import { parsePlanRow, planIndex, type PlanIndex, type PlanRow } from '../contract/copyplan.ts';
 import { planIndexKey, planPrefix, planShardKey } from '../contract/keys.ts';
-import { dealPieces } from './deal.ts';
+import { dealPieces, type Crew } from './deal.ts';
 import { packBlocks, unpackLines } from './frames.ts';
 import type { CopyJob } from './job.ts';
 import type { ProvedPlan } from './plan.ts';
@@ -13,11 +13,11 @@ export class PlanCorrupt extends Error {
   readonly code = 'PlanCorrupt';
 }
 
-/** A plan to be written, for at most so many workers. */
+/** A plan to be written, for those who are to copy it. */
 export interface StoredPlan {
   readonly proved: ProvedPlan;
   readonly job: CopyJob;
-  readonly workers: number;
+  readonly crew: Crew;
 }
 
 /** The plan that an earlier pod of this stage finished writing, if there is one. */
@@ -44,7 +44,8 @@ export async function writePlan(
   signal: AbortSignal,
 ): Promise<{ readonly index: PlanIndex; readonly ours: boolean }> {
   const rows = new PlannedRows(plan.proved, plan.job.mode);
-  const deal = dealPieces(rows.cut(plan.workers), plan.workers);
+  const cut = rows.cut(plan.crew);
+  const deal = dealPieces(cut.pieces, cut.workers);
   const shards: PlanIndex['shards'] = [];
   let number = firstFreeNumber(stage, existing);
   for (const { index, pieces } of deal.shards) {

@@ -2,6 +2,7 @@ import type { PlanIndex } from '../contract/copyplan.ts';
 import type { LedgerRow } from '../contract/ledger.ts';
 import type { CopyResult } from '../contract/manifests.ts';
 import { ByteBudget, STREAM_BUDGET } from './budget.ts';
+import type { Crew } from './deal.ts';
 import type { CopyJob } from './job.ts';
 import { LedgerWriter, readLedger } from './ledger.ts';
 import type { CopyLog } from './log.ts';
@@ -28,8 +29,8 @@ export interface StageWork {
   readonly sides: Sides;
   readonly results: ResultsStore;
   readonly worker: { readonly stage: string; readonly index: number; readonly podUID: string };
-  /** Workers that the stage may have at most. */
-  readonly workers: number;
+  /** The workers that the stage may have. */
+  readonly crew: Crew;
   /** Where a large plan is worked out. */
   readonly scratch: ScratchPlace;
   /** Names throw-away objects of this stage, whichever pod makes them. */

@@ -7,6 +7,7 @@ import { openBed } from './bed.ts';
 import {
   BUCKETS,
   COMMIT_TIMEOUT_SECONDS,
+  COPY_WORKER_SHARE,
   NAMESPACE,
   NODE_LOST_SECONDS,
   RESULTS_BUCKET,
@@ -49,6 +50,7 @@ export async function setup(): Promise<void> {
   const numbers = {
     'operator.nodeLostSeconds': NODE_LOST_SECONDS,
     'operator.commitTimeoutSeconds': COMMIT_TIMEOUT_SECONDS,
+    'operator.copyWorkerShare': COPY_WORKER_SHARE,
   };
   const settings = [
     ...Object.entries(values).flatMap(([name, value]) => ['--set-string', `${name}=${value}`]),

@@ -183,6 +183,7 @@ export class Life {
         apiURL: 'https://10.0.0.1:8443',
         apiServerName: 'ebbflow',
         apiCA: 'PEM',
+        copyWorkerShare: 4_000,
       },
       metrics: {
         kube: noMetrics,
