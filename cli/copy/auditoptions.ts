@@ -49,8 +49,8 @@ read only where nothing else tells the bytes of a copy. Nothing is written.
   -q, --quiet           no progress (warnings stay)
 
 Exit codes
-  0   all are there as they were copied       12  a store cannot be reached; try again later
-  11  some are not                            2   the command line is wrong
-  10  a store refuses; correct what it names  1   the ledger cannot be read
-                                              130 or 143  ended by Ctrl-C or SIGTERM
+  0   all are there as they were copied       12  the copy is not finished, or a store cannot be reached;
+  11  some are not                                try again later
+  10  a store refuses; correct what it names  2   the command line is wrong
+  1   the ledger cannot be read               130 or 143  ended by Ctrl-C or SIGTERM
 `;

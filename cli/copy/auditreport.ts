@@ -1,10 +1,11 @@
 /** What `ebbflow copy verify` says at its end. Pure. */
+import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { formatCount, formatDuration } from '../format.ts';
 
 /** Printed by `--json`. */
 export interface AuditReport {
   readonly version: 1;
-  readonly result: 'Same' | 'Different' | 'Interrupted' | 'Unavailable' | 'Refused' | 'Error';
+  readonly result: 'Same' | 'Different' | 'Unfinished' | 'Interrupted' | 'Unavailable' | 'Refused' | 'Error';
   readonly exitCode: number;
   readonly message?: string | undefined;
   readonly destination: string;
@@ -37,11 +38,30 @@ export interface Difference {
 /** How many differences are kept in words; all are counted. */
 export const KEPT_DIFFERENCES = 100;
 
+/** Whether all is well. A copy that is not finished is not, however good the part of it that is there. */
+export function judgeCounts({
+  planned,
+  checked,
+  different,
+  unrecorded,
+}: AuditCounts): Pick<AuditReport, 'result' | 'exitCode' | 'message'> {
+  const left = `${formatCount(unrecorded)} of its ${formatCount(planned)} objects are not in the ledger yet`;
+  const unfinished = `the copy is not finished: ${left}`;
+  if (different > 0) {
+    const found = `${formatCount(different)} of ${formatCount(checked)} objects are not as they were copied`;
+    const message = unrecorded > 0 ? `${found}, and ${unfinished}` : found;
+    return { result: 'Different', exitCode: EXIT.tooManyFailures, message };
+  }
+  if (unrecorded > 0) return { result: 'Unfinished', exitCode: EXIT.unavailable, message: unfinished };
+  return { result: 'Same', exitCode: EXIT.ok };
+}
+
 /** The last words on standard output. */
 export function printAudit({ counts, level, seconds, result }: AuditReport): string {
   const { planned, checked, same, unproved, different, failed, unrecorded } = counts;
   const took = seconds < 10 ? `${seconds.toFixed(1)}s` : formatDuration(seconds);
-  const part = result === 'Same' || result === 'Different' ? 'Checked' : 'Checked so far';
+  const all = result === 'Same' || result === 'Different' || result === 'Unfinished';
+  const part = all ? 'Checked' : 'Checked so far';
   const facts = [`${formatCount(same)} as they were copied`];
   if (different > 0) facts.push(`${formatCount(different)} not`);
   if (unproved > 0)

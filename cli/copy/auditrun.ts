@@ -9,7 +9,13 @@ import { runBounded } from '../../workers/copy/pool.ts';
 import { explainStoreError } from '../../workers/copy/problems.ts';
 import { openForward } from '../portforward.ts';
 import type { AuditRequest } from './auditarguments.ts';
-import { type AuditCounts, type AuditReport, type Difference, KEPT_DIFFERENCES } from './auditreport.ts';
+import {
+  type AuditCounts,
+  type AuditReport,
+  type Difference,
+  judgeCounts,
+  KEPT_DIFFERENCES,
+} from './auditreport.ts';
 import { type AuditSource, mergeStores, openLocal, openRemote } from './auditsource.ts';
 import { formatBar, formatProgressLine, type Progress } from './bar.ts';
 import { judgeError } from './ending.ts';
@@ -115,15 +121,6 @@ function note({ counts, differences }: Findings, row: LedgerRow, result: AuditRe
     default:
       break;
   }
-}
-
-function judgeCounts({
-  different,
-  checked,
-}: AuditCounts): Pick<AuditReport, 'result' | 'exitCode' | 'message'> {
-  if (different === 0) return { result: 'Same', exitCode: EXIT.ok };
-  const message = `${different} of ${checked} objects are not as they were copied`;
-  return { result: 'Different', exitCode: EXIT.tooManyFailures, message };
 }
 
 function judgeAuditError(error: unknown): Pick<AuditReport, 'result' | 'exitCode' | 'message'> {
