@@ -67,6 +67,35 @@ describe('stages', () => {
     expect(life.events.join()).toContain('PlanRefused');
   });
 
+  test.each([
+    ['too many failed objects are final: nothing would come of copying them again', 11, 'CopyFailed', 1],
+    [
+      'a store that cannot be reached is tried again, as often as retry.failures says',
+      12,
+      'StoreUnavailable',
+      3,
+    ],
+  ])('%s', async (_, exitCode, reason, pods) => {
+    const copy = { source: { bucket: 'raw' }, destination: { bucket: 'lake' } };
+    const spec = {
+      stores: [{ name: 'lake', endpoint: 'http://127.0.0.1:1' }],
+      stages: [{ name: 'arrange', retry: { failures: 2 }, copy }],
+    };
+    const message = JSON.stringify({ reason, message: 'the worker says why' });
+    const seen = new Set<string>();
+    await begin({
+      spec,
+      script: ({ uid }) => {
+        seen.add(uid);
+        return { exitCode, message };
+      },
+    });
+    await scenario.turn(life);
+    expect(stage('arrange')).toMatchObject({ state: 'Failed', reason, attempt: 1 });
+    expect(stage('arrange')?.message).toContain('the worker says why');
+    expect(seen.size).toBe(pods);
+  });
+
   test('what a copy could not do is known even when nobody was there to be told', async () => {
     const copy = { source: { bucket: 'raw' }, destination: { bucket: 'lake' } };
     const spec = {

@@ -40,6 +40,16 @@ function exitCodeOf(pod: KubeObject): number {
   return Number(fieldsOf(fieldsOf(first['state'])['terminated'])['exitCode']);
 }
 
+/** What the Job's podFailurePolicy says to an exit code. */
+function actionOn(spec: Fields, exitCode: number): unknown {
+  const rules: unknown = fieldsOf(spec['podFailurePolicy'])['rules'];
+  const found = (Array.isArray(rules) ? rules : []).map(fieldsOf).find((rule) => {
+    const values: unknown = fieldsOf(rule['onExitCodes'])['values'];
+    return Array.isArray(values) && values.includes(exitCode);
+  });
+  return found?.['action'];
+}
+
 export class Simulation {
   readonly #options: SimulationOptions;
   /** Every Job that was ever created, by name: a second one of a name would be a doubled execution. */
@@ -115,11 +125,17 @@ export class Simulation {
     const succeeded = new Set(pods.filter((pod) => phase(pod) === 'Succeeded').map(indexOf));
     const indexes = Array.from({ length: Number(spec['completions'] ?? 1) }, (_, index) => index);
     const perIndex = spec['backoffLimitPerIndex'];
-    const spent = (index: number): boolean =>
-      perIndex !== undefined && failed.filter((pod) => indexOf(pod) === index).length > Number(perIndex);
-    const hopeless = failed.some((pod) => [2, 10].includes(exitCodeOf(pod)));
+    const spent = (index: number): boolean => {
+      const own = failed.filter((pod) => indexOf(pod) === index);
+      return perIndex !== undefined && (own.length > Number(perIndex) || own.some(ruled('FailIndex')));
+    };
+    const ruled =
+      (action: string) =>
+      (pod: KubeObject): boolean =>
+        actionOn(spec, exitCodeOf(pod)) === action;
+    const hopeless = failed.some(ruled('FailJob'));
     if (indexes.every((index) => succeeded.has(index))) end('Complete', 'CompletionsReached', '');
-    else if (perIndex !== undefined && hopeless) end('Failed', 'PodFailurePolicy', 'an exit code says so');
+    else if (hopeless) end('Failed', 'PodFailurePolicy', 'an exit code says so');
     else if (perIndex === undefined && failed.length > Number(spec['backoffLimit'] ?? 6))
       end('Failed', 'BackoffLimitExceeded', 'Job has reached the specified backoff limit');
     else if (indexes.every((index) => succeeded.has(index) || spent(index)))
