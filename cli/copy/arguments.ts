@@ -1,5 +1,6 @@
 /** The command line of `ebbflow copy`, taken apart. Pure. */
 import { parseArgs } from 'node:util';
+import type { KeyEquivalence } from '../../workers/contract/copyplan.ts';
 import { CliError } from '../errors.ts';
 import { type CopyOptions, OPTIONS } from './options.ts';
 import { parseLocation, type S3Location } from './location.ts';
@@ -16,7 +17,7 @@ export interface CopyJobText {
   readonly onUnmatched: 'Fail' | 'Skip' | 'Copy';
   readonly onExisting: 'SkipIdentical' | 'Fail' | 'Overwrite';
   readonly onEmpty: 'Fail' | 'Succeed';
-  readonly keyEquivalence: 'Auto' | 'Exact' | 'Posix' | 'NFC' | 'CaseInsensitive';
+  readonly keyEquivalence: 'Auto' | KeyEquivalence;
   readonly transfer: 'Auto' | 'ServerSide' | 'Stream';
   readonly multipartThreshold: string | undefined;
   readonly verify: 'ETag' | 'Checksum' | 'Sample';
@@ -87,7 +88,7 @@ function readJob(values: CopyOptions, source: string, destination: string): Copy
     keyEquivalence: choose(
       'key-equivalence',
       values['key-equivalence'],
-      ['Auto', 'Exact', 'Posix', 'NFC', 'CaseInsensitive'],
+      ['Auto', 'Exact', 'Posix', 'NFC', 'CaseInsensitive', 'PosixNFC', 'PosixCaseInsensitive'],
       'Auto',
     ),
     transfer: choose('transfer', values.transfer, ['Auto', 'ServerSide', 'Stream'], 'Auto'),

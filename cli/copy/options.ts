@@ -68,7 +68,8 @@ How
   --concurrency N       requests in flight at most (default 32)
   --transfer HOW        auto (default), server-side or stream
   --multipart-threshold SIZE   copy larger objects in parts, such as 512Mi (default and most: 5Gi)
-  --key-equivalence HOW auto (default: the store is asked), exact, posix, nfc or case-insensitive
+  --key-equivalence HOW auto (default: the store is asked), exact, posix, nfc, case-insensitive, posix-nfc or
+                        posix-case-insensitive
 
 Stores; each option also exists as --source-... and --destination-... for copies between two stores
   --endpoint URL        default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, else Amazon S3

@@ -76,7 +76,7 @@ export const copyStage = z
       .optional()
       .describe('Outcome when the source holds no object. Default: Fail.'),
     keyEquivalence: z
-      .enum(['Auto', 'Exact', 'Posix', 'NFC', 'CaseInsensitive'])
+      .enum(['Auto', 'Exact', 'Posix', 'NFC', 'CaseInsensitive', 'PosixNFC', 'PosixCaseInsensitive'])
       .optional()
       .describe('Which different keys the destination takes for one. Auto asks the endpoint. Default: Auto.'),
     transfer: z

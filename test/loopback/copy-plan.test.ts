@@ -113,6 +113,28 @@ describe('a plan', () => {
     expect(message).toContain('is the same key to this store, which compares keys as Posix');
   });
 
+  test.each([
+    ['out', undefined],
+    ['out/deep', 'out/deep/'],
+    ['out', 'out/deep/er'],
+  ])('finds the object %j, which stands above the whole destination', async (file, prefix) => {
+    await bed.stop();
+    bed = await PlanBed.start({ aliases: 'Posix' });
+    await bed.put('raw', 'in/a');
+    await bed.put('lake', file);
+    const place = { destination: { store: 'lake', bucket: 'lake', ...(prefix && { prefix }) } };
+    const because = `"${file}" exists, and this store cannot hold one key inside the other`;
+    expect((await refusal({}, place)).message).toContain(because);
+    expect((await refusal({ dryRun: true, keyEquivalence: 'Posix' }, place)).message).toContain(because);
+    expect((await refusal({ onExisting: 'Overwrite' }, place)).message).toContain(because);
+  });
+
+  test('does not mind an object above its destination where keys are no paths', async () => {
+    await bed.put('raw', 'in/a');
+    await bed.put('lake', 'out');
+    expect((await bed.plan()).index.toCopy).toBe(1);
+  });
+
   test('that cannot be listed to the end is no plan', async () => {
     for (let n = 0; n < 5; n += 1) await bed.put('raw', `in/${n}`);
     bed.double.setFaults([{ kind: 'truncate', operation: 'ListObjectsV2' }]);

@@ -1,13 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ancestorsOf, normaliseKey } from '../../workers/copy/equivalence.ts';
+import { ancestorsOf, isPath, normaliseKey } from '../../workers/copy/equivalence.ts';
+import { keyEquivalence } from '../../workers/contract/copyplan.ts';
 import type { KeySpace } from '../../workers/copy/proof.ts';
 import { prove, SameHash, type Found, type Rename } from '../support/proofbed.ts';
 
 /** The same as a proof, by comparing everything with everything. */
 function model(renames: readonly Rename[], existing: readonly string[], space: KeySpace): Found {
   const see = (key: string) => normaliseKey(key, space.equivalence);
-  const above = (path: string) => (space.equivalence === 'Posix' ? [...ancestorsOf(path)] : []);
+  const above = (path: string) => (isPath(space.equivalence) ? [...ancestorsOf(path)] : []);
   const rows = renames.map(([source, destination], row) => {
     const { path, directory } = see(destination);
     return { row, from: see(source).path, path, directory, above: above(path) };
@@ -51,7 +52,7 @@ const key = fc
   .map((segments) => segments.join('/'))
   .filter((text) => text !== '');
 const space = fc.record({
-  equivalence: fc.constantFrom('Exact', 'Posix', 'NFC', 'CaseInsensitive'),
+  equivalence: fc.constantFrom(...keyEquivalence.options),
   oneSpace: fc.boolean(),
 } as const);
 const renames = fc

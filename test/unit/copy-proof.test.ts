@@ -16,6 +16,9 @@ describe('the proof that destinations do not exclude each other', () => {
     ['NFC', ['é', 'e\u0301'], ['same 1']],
     ['NFC', ['a', 'a/b', 'A'], []],
     ['CaseInsensitive', ['Key', 'kEY'], ['same 1']],
+    ['PosixCaseInsensitive', ['A//b', 'a/B'], ['same 1']],
+    ['PosixCaseInsensitive', ['DIR', 'dir/x'], ['ancestor 1']],
+    ['PosixNFC', ['é/a', 'e\u0301//a', 'É/a'], ['same 1']],
   ] as const)('%s: %j', async (equivalence, keys, expected) => {
     const renames = keys.map((key, row) => [`source-${row}`, key] as const);
     expect((await prove(renames, [], { equivalence, oneSpace: false })).clashes).toEqual(expected);

@@ -126,6 +126,8 @@ describe('objects', () => {
     [{ aliases: 'Posix' }, { aliases: 'Posix' }],
     [{ aliases: 'NFC' }, { aliases: 'NFC' }],
     [{ aliases: 'CaseInsensitive' }, { aliases: 'CaseInsensitive' }],
+    [{ aliases: 'PosixNFC' }, { aliases: 'PosixNFC' }],
+    [{ aliases: 'PosixCaseInsensitive' }, { aliases: 'PosixCaseInsensitive' }],
   ] as const)('a store that is %j is probed as that', async (setup, expected) => {
     const { client } = await start({
       ...setup,

@@ -32,6 +32,20 @@ export const SHARD_ROWS = 100_000;
  */
 export const WORKER_SHARE = 4_000;
 
+/**
+ * Which different keys a store takes for one. `Posix`: keys are paths, as on a file system. `NFC`: composed and decomposed
+ * characters are one. `CaseInsensitive`: upper and lower case as well.
+ */
+export const keyEquivalence = z.enum([
+  'Exact',
+  'Posix',
+  'NFC',
+  'CaseInsensitive',
+  'PosixNFC',
+  'PosixCaseInsensitive',
+]);
+export type KeyEquivalence = z.infer<typeof keyEquivalence>;
+
 const count = z.int().min(0);
 const place = z.object({ store: z.string(), bucket: z.string(), prefix: z.string() });
 
@@ -40,8 +54,8 @@ export const planIndex = z.object({
   time: z.iso.datetime(),
   source: place,
   destination: place,
-  /** Which different keys the destination takes for one, as stated or found out. */
-  keyEquivalence: z.enum(['Exact', 'Posix', 'NFC', 'CaseInsensitive']),
+  /** Of the destination, as stated or found out. */
+  keyEquivalence,
   transfer: z.enum(['ServerSide', 'Stream']),
   /** What the endpoint was seen to honour; see workers/s3/probe.ts. */
   guards: z.object({ sourcePinned: z.boolean(), createOnly: z.boolean(), deleteIfMatch: z.boolean() }),

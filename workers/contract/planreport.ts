@@ -1,5 +1,6 @@
 /** `plan/report.json`: what a dry run found out, in bounded size, also where the plan was refused. */
 import { z } from 'zod';
+import { keyEquivalence } from './copyplan.ts';
 
 const count = z.int().min(0);
 const place = z.object({ store: z.string(), bucket: z.string(), prefix: z.string() });
@@ -21,7 +22,7 @@ export const planReport = z.object({
   source: place,
   destination: place,
   /** How keys were compared. A dry run tries nothing out, so `Auto` is taken for `Exact`, and `assumed` is true. */
-  keyEquivalence: z.enum(['Exact', 'Posix', 'NFC', 'CaseInsensitive']),
+  keyEquivalence,
   assumed: z.boolean(),
   /** Objects in the source, and those left out by onUnmatched: Skip. */
   listed: count,

@@ -1,7 +1,9 @@
-import type { PlanIndex } from '../contract/copyplan.ts';
+import type { KeyEquivalence } from '../contract/copyplan.ts';
 
-/** Which different keys a destination takes for one. */
-export type KeyEquivalence = PlanIndex['keyEquivalence'];
+/** Whether keys are paths, so that one key cannot be inside another. */
+export function isPath(equivalence: KeyEquivalence): boolean {
+  return equivalence.startsWith('Posix');
+}
 
 /** A key as its destination sees it. Under Posix a trailing slash makes a directory of the same path. */
 export interface NormalisedKey {
@@ -11,16 +13,24 @@ export interface NormalisedKey {
 
 /** The form in which equivalent keys are equal. */
 export function normaliseKey(key: string, equivalence: KeyEquivalence): NormalisedKey {
+  const folded = foldName(key, equivalence);
+  return isPath(equivalence)
+    ? { path: posixPath(folded), directory: key.endsWith('/') }
+    : { path: folded, directory: false };
+}
+
+function foldName(key: string, equivalence: KeyEquivalence): string {
   switch (equivalence) {
     case 'NFC':
-      return { path: key.normalize('NFC'), directory: false };
+    case 'PosixNFC':
+      return key.normalize('NFC');
     case 'CaseInsensitive':
-      return { path: key.normalize('NFC').toLowerCase(), directory: false };
-    case 'Posix':
-      return { path: posixPath(key), directory: key.endsWith('/') };
+    case 'PosixCaseInsensitive':
+      return key.normalize('NFC').toLowerCase();
     case 'Exact':
+    case 'Posix':
     default:
-      return { path: key, directory: false };
+      return key;
   }
 }
 

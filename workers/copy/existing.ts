@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ListedObject } from '../s3/listing.ts';
 import { DraftFile } from './draftfile.ts';
-import { ancestorsOf, normaliseKey } from './equivalence.ts';
+import { ancestorsOf, isPath, normaliseKey } from './equivalence.ts';
 import { KeyFile, PARTS } from './keyfile.ts';
 import type { KeyFilter } from './keyfilter.ts';
 import { KINDS, PLACES, type PathTable } from './pathtable.ts';
@@ -45,7 +45,7 @@ export class ExistingObjects {
     };
     hash.take(path);
     if (this.#places.mayHave(hash)) keep(directory ? KINDS.directory : KINDS.file);
-    if (space.equivalence !== 'Posix') return;
+    if (!isPath(space.equivalence)) return;
     this.#files ??= this.#proof.filter((kind) => kind === KINDS.file);
     for (const ancestor of ancestorsOf(path)) {
       hash.take(ancestor);

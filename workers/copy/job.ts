@@ -1,4 +1,5 @@
 import type { CopyStage } from '../../operator/api/copystage.ts';
+import type { KeyEquivalence } from '../contract/copyplan.ts';
 import { parseRules, type Rules } from '../contract/rename.ts';
 import type { PlanProblems } from './problems.ts';
 import type { Verification } from './verify.ts';
@@ -27,7 +28,7 @@ export interface CopyJob {
   readonly onUnmatched: 'Fail' | 'Skip' | 'Copy';
   readonly onExisting: 'SkipIdentical' | 'Fail' | 'Overwrite';
   readonly onEmpty: 'Fail' | 'Succeed';
-  readonly keyEquivalence: 'Auto' | 'Exact' | 'Posix' | 'NFC' | 'CaseInsensitive';
+  readonly keyEquivalence: 'Auto' | KeyEquivalence;
   readonly transfer: 'ServerSide' | 'Stream';
   /** Bytes; larger objects go in parts. */
   readonly multipartThreshold: number;

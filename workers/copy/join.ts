@@ -1,6 +1,7 @@
 import { isPlainEtag } from '../s3/checksums.ts';
 import type { ListedObject } from '../s3/listing.ts';
 import type { DraftFile, DraftRow } from './draftfile.ts';
+import { isPath } from './equivalence.ts';
 import { ExistingObjects, type Met } from './existing.ts';
 import type { CopyJob } from './job.ts';
 import { runBounded } from './pool.ts';
@@ -43,7 +44,7 @@ export async function joinExisting(input: JoinInput, signal: AbortSignal): Promi
   const { job, drafts, proof, scratch } = input;
   const skipped = new RowSet();
   // Keys that exist are overwritten then; only a directory in the place of a file would still be in the way.
-  if (job.onExisting === 'Overwrite' && proof.space.equivalence !== 'Posix') return { skipped, listed: 0 };
+  if (job.onExisting === 'Overwrite' && !isPath(proof.space.equivalence)) return { skipped, listed: 0 };
   const existing = new ExistingObjects(proof, scratch);
   let listed = 0;
   for await (const page of input.pages) {

@@ -1,15 +1,15 @@
-import type { PlanIndex } from '../contract/copyplan.ts';
+import type { KeyEquivalence, PlanIndex } from '../contract/copyplan.ts';
 import { haveSameChecksum } from '../s3/checksums.ts';
 import type { S3Client } from '../s3/client.ts';
 import { S3Error } from '../s3/errors.ts';
 import { headObject } from '../s3/objects.ts';
 import { probeCapabilities, probeSameStore, type Capabilities, type ProbePlace } from '../s3/probe.ts';
+import { findAbove, listDestination } from './above.ts';
 import { findClashes } from './clashes.ts';
 import { DraftFile, type DraftRow } from './draftfile.ts';
 import { Drafter } from './drafts.ts';
 import type { CopyJob } from './job.ts';
 import { joinExisting, type JoinInput } from './join.ts';
-import { listPages } from './list.ts';
 import { nameKey, PlanProblems, PlanRefused } from './problems.ts';
 import { PlanProof } from './proof.ts';
 import type { ResultsStore } from './results.ts';
@@ -51,7 +51,7 @@ export interface ProvedPlan {
   readonly listed: number;
   readonly unmatched: number;
   readonly renamed: number;
-  readonly keyEquivalence: PlanIndex['keyEquivalence'];
+  readonly keyEquivalence: KeyEquivalence;
   readonly guards: PlanIndex['guards'];
   /** Objects that the listing of the destination had. */
   readonly listedAtDestination: number;
@@ -109,7 +109,7 @@ export async function provePlan(
     problems.refuse();
   }
   const { skipped, listed: listedAtDestination } = await atStore(job, sides, 'destination', () => {
-    const pages = listPages(sides.destination, job.destination, signal);
+    const pages = listDestination(sides.destination, job.destination, equivalence, signal);
     const haveSameBytes: JoinInput['haveSameBytes'] = (row, _, rowSignal) =>
       compareChecksums(job, sides, row, rowSignal);
     return joinExisting({ job, drafts, proof: whole, scratch, pages, haveSameBytes, problems }, signal);
@@ -183,10 +183,30 @@ async function probe(
   }
   return atStore(job, sides, 'destination', async () => {
     const place = { ...job.destination, owner };
-    const capabilities = await probeDestination(sides.destination, place, signal);
+    const probing = probeDestination(sides.destination, place, signal);
+    const capabilities = await probing.catch((error: unknown) => explainProbe(sides, place, error, signal));
     if (inOneBucket || job.mode === 'Copy') return { capabilities, oneSpace: inOneBucket };
     return { capabilities, oneSpace: await isOneSpace({ job, sides }, place, signal) };
   });
+}
+
+/** Below an object, a store of paths takes no throw-away object either. */
+async function explainProbe(
+  { destination }: Sides,
+  { bucket, prefix }: ProbePlace,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<never> {
+  if (error instanceof S3Error && (error.status === 400 || error.status === 409)) {
+    const [above] = await findAbove(destination, { bucket, prefix }, signal);
+    if (above !== undefined) {
+      throw new PlanRefused(
+        `nothing can be written below ${nameKey(prefix)}: ${nameKey(above.key)} exists, and this store cannot hold one ` +
+          'key inside the other; delete it, or correct copy.destination.prefix',
+      );
+    }
+  }
+  throw error;
 }
 
 /** Two names may be those of one bucket also within a store: an access point has a name like a bucket's. */

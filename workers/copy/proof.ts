@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
-import type { PlanIndex } from '../contract/copyplan.ts';
+import type { KeyEquivalence } from '../contract/copyplan.ts';
 import type { DraftFile, DraftRow } from './draftfile.ts';
-import { ancestorsOf, normaliseKey } from './equivalence.ts';
+import { ancestorsOf, isPath, normaliseKey } from './equivalence.ts';
 import { KeyFile, PARTS, type KeyRecords } from './keyfile.ts';
 import { KeyFilter } from './keyfilter.ts';
 import { KeyHash } from './keyhash.ts';
@@ -11,7 +11,7 @@ import type { Scratch } from './scratch.ts';
 
 /** Which keys exclude each other: how the destination compares keys, and whether sources are keys of the same bucket. */
 export interface KeySpace {
-  readonly equivalence: PlanIndex['keyEquivalence'];
+  readonly equivalence: KeyEquivalence;
   readonly oneSpace: boolean;
 }
 
@@ -58,7 +58,7 @@ export class PlanProof {
     const { equivalence, oneSpace } = this.space;
     const { path, directory } = normaliseKey(destination, equivalence);
     this.#claim(path, directory ? KINDS.directory : KINDS.file, row, position);
-    if (equivalence === 'Posix') this.#claimDirectories(path, row, position);
+    if (isPath(equivalence)) this.#claimDirectories(path, row, position);
     if (!oneSpace) return;
     const from = normaliseKey(source, equivalence).path;
     if (from === path) this.unchanged.add(row);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { KeyEquivalence } from '../contract/copyplan.ts';
 import type { S3Client } from './client.ts';
 import { copyObject } from './copies.ts';
 import { S3Error } from './errors.ts';
@@ -13,7 +14,7 @@ export interface Capabilities {
   /** `If-Match` is honoured on DeleteObject. */
   readonly deleteIfMatch: boolean;
   /** Different keys that the store takes for one. */
-  readonly aliases: 'Exact' | 'Posix' | 'NFC' | 'CaseInsensitive';
+  readonly aliases: KeyEquivalence;
 }
 
 const wrongEtag = '00000000000000000000000000000000';
@@ -107,15 +108,14 @@ async function findAliases(
   const slash = key.lastIndexOf('/');
   const directory = key.slice(0, slash);
   const name = key.slice(slash + 1);
-  const variants = [
-    ['Posix', `${directory}//${name}`],
-    ['CaseInsensitive', `${directory}/${name.toLowerCase()}`],
-    ['NFC', `${directory}/${name.normalize('NFD')}`],
-  ] as const;
-  for (const [aliases, variant] of variants) {
-    if ((await headObject(client, { bucket, key: variant }, signal)) !== undefined) return aliases;
-  }
-  return 'Exact';
+  const isThere = async (variant: string): Promise<boolean> =>
+    (await headObject(client, { bucket, key: variant }, signal)) !== undefined;
+  const posix = await isThere(`${directory}//${name}`);
+  // Case is taken to include composition: to compare too loosely costs a refusal, to compare too strictly an object.
+  if (await isThere(`${directory}/${name.toLowerCase()}`))
+    return posix ? 'PosixCaseInsensitive' : 'CaseInsensitive';
+  if (await isThere(`${directory}/${name.normalize('NFD')}`)) return posix ? 'PosixNFC' : 'NFC';
+  return posix ? 'Posix' : 'Exact';
 }
 
 async function isRefused(attempt: Promise<unknown>): Promise<boolean> {

@@ -11,6 +11,10 @@ export function canonicalKey(key: ByteString, aliases: ResolvedSetup['aliases'])
       return toByteString(toText(key).toLowerCase());
     case 'Posix':
       return resolvePath(key);
+    case 'PosixNFC':
+      return resolvePath(canonicalKey(key, 'NFC'));
+    case 'PosixCaseInsensitive':
+      return resolvePath(canonicalKey(canonicalKey(key, 'NFC'), 'CaseInsensitive'));
     default:
       return key;
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { keyEquivalence } from '../../../workers/contract/copyplan.ts';
 
 const count = z.int().min(0);
 
@@ -93,7 +94,7 @@ export const doubleSetup = z.object({
   faults: z.array(fault).default([]),
   ignored: z.array(condition).default([]),
   /** Which different keys are taken for one. */
-  aliases: z.enum(['Exact', 'Posix', 'NFC', 'CaseInsensitive']).default('Exact'),
+  aliases: keyEquivalence.default('Exact'),
 });
 
 export type DoubleSetup = z.input<typeof doubleSetup>;

@@ -68,7 +68,7 @@ export class Store {
   ): StoredObject {
     const key = canonicalKey(object.key, this.#aliases);
     if (Buffer.byteLength(key, 'latin1') > 1024) throw new Refusal(400, 'KeyTooLongError');
-    if (this.#aliases === 'Posix') refuseInsideObject(bucket, key);
+    if (this.#aliases.startsWith('Posix')) refuseInsideObject(bucket, key);
     refuseGenerated(bucket, key);
     const etag = object.etag ?? digestOf(object.content);
     const stored = { ...object, key, etag, modified: new Date().toISOString() };
