@@ -523,6 +523,7 @@ test('the server’s ways are what the code assumes', async () => {
   const seen = await probeCapabilities(
     bed.client,
     { bucket: to, prefix: 'p/', owner: 'test' },
+    { parts: true },
     patientSignal,
   );
   expect(seen).toEqual(gateway.capabilities);

@@ -190,6 +190,69 @@ describe('from one store to another', () => {
   });
 });
 
+describe('If-None-Match, where something may come into being at a destination', () => {
+  const whole = { bucket: 'src', key: 'in/whole', size: 4096, seed: 1 };
+  const large = { bucket: 'src', key: 'in/large', size: 12 * MiB, seed: 2 };
+  const all = ['copyIfNoneMatch', 'putIfNoneMatch', 'completeIfNoneMatch'] as const;
+  const ways = [
+    ['ServerSide', whole],
+    ['ServerSide', large],
+    ['Stream', whole],
+    ['Stream', { ...large, size: 17 * MiB }],
+  ] as const;
+
+  /** Plans, and copies in another pod, before which something is at the destination. */
+  async function copyOver(setup: DoubleSetup, transfer: 'ServerSide' | 'Stream', key: string) {
+    const { bed, double } = await start(setup);
+    const stage: CopyStage = { ...copy, transfer, multipartThreshold: '5Mi', maxFailures: 1 };
+    double.setFaults([
+      { kind: 'answer', operation: 'PutObject', key: '/ledger/', status: 403, code: 'AccessDenied' },
+    ]);
+    await bed.run(stage);
+    double.setFaults([]);
+    await seed(bed.client, 'dst', [[key, 'from somebody else']]);
+    return { ...(await bed.run(stage)), bed, double };
+  }
+
+  test.each(ways)('%s of %o: what came into being meanwhile stays', async (transfer, object) => {
+    const key = object.key.replace('in/', 'out/');
+    const { manifest, bed, double } = await copyOver({ generated: [object] }, transfer, key);
+    expect(manifest?.copy).toMatchObject({ planned: 1, copied: 0, failed: 1 });
+    expect(await bed.ledgerRows()).toMatchObject([{ error: expect.stringContaining('DestinationExists') }]);
+    expect(double.store.bucket('dst').get(key)?.content.size).toBe(18);
+    expect(double.store.bucket('dst').uploads.size).toBe(0);
+  });
+
+  test.each(ways)('%s of %o: a store that does not implement it is not asked', async (transfer, object) => {
+    const { bed } = await start({});
+    // The results are elsewhere: they cannot do without it.
+    const { server } = await startDoubleServer({
+      buckets: ['src', 'dst'],
+      generated: [object],
+      refused: [...all],
+    });
+    toStop.push(() => server.stop());
+    const { endpoint } = server;
+    const stores = [{ name: 'lake', endpoint, region: 'us-east-1', addressing: 'Path' }] as const;
+    const stage: CopyStage = { ...copy, transfer, multipartThreshold: '5Mi' };
+    const { code, manifest } = await bed.run(stage, { stores });
+    expect({ code, copy: manifest?.copy }).toMatchObject({ code: 0, copy: { copied: 1, failed: 0 } });
+  });
+
+  test('an upload whose answer was lost is known by its ETag and not sent again', async () => {
+    const { bed, double } = await start({ generated: [large] });
+    const lost = { operation: 'CompleteMultipartUpload', key: 'out/large' } as const;
+    // The first answer is lost, and the upload is not known any more when it is asked for again.
+    double.setFaults([
+      { ...lost, kind: 'resetAfter', times: 1 },
+      { ...lost, kind: 'answer', status: 412, code: 'PreconditionFailed', after: 1, times: 1 },
+    ]);
+    const { manifest } = await bed.run({ ...copy, multipartThreshold: '5Mi' });
+    expect(manifest?.copy).toMatchObject({ copied: 1, failed: 0 });
+    expect(double.stats().requests['UploadPartCopy']).toBe(3);
+  });
+});
+
 describe('uploads that a killed worker left behind', () => {
   test('are aborted by the next one, and nobody else’s', async () => {
     const generated = [0, 1, 2].map((n) => ({ bucket: 'src', key: `in/${n}`, size: 12 * MiB, seed: n + 1 }));
@@ -216,7 +279,8 @@ describe('uploads that a killed worker left behind', () => {
     const { bed, double } = await start({ generated });
     double.setFaults([{ operation: 'UploadPartCopy', kind: 'answer' }]);
     expect((await bed.run({ ...copy, multipartThreshold: '5Mi' })).code).not.toBe(0);
-    expect(double.stats().requests['CreateMultipartUpload']).toBe(1);
+    // One of them is the probe's.
+    expect(double.stats().requests['CreateMultipartUpload']).toBe(2);
     expect(double.store.bucket('dst').uploads.size).toBe(0);
   });
 

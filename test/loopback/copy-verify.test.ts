@@ -51,7 +51,13 @@ async function verify(kind: 'Checksum' | 'Sample', mode: 'Copy' | 'Move' = 'Copy
   const context: TransferContext = {
     job: resolveJob(stage, new PlanProblems()),
     ends: { source: { client, bucket: 'from' }, destination: { client, bucket: 'to' } },
-    guards: { sourcePinned: true, createOnly: true, deleteIfMatch: true },
+    guards: {
+      sourcePinned: true,
+      createOnly: true,
+      putCreateOnly: true,
+      completeCreateOnly: true,
+      deleteIfMatch: true,
+    },
     transfer: 'ServerSide',
     plannedAt: new Date(),
     budget: new ByteBudget(STREAM_BUDGET),

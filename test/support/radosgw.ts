@@ -42,7 +42,14 @@ export async function startRadosgw(): Promise<S3Server> {
       endpoint,
       region: 'us-east-1',
       ...credentials,
-      capabilities: { sourcePinned: false, createOnly: false, deleteIfMatch: false, aliases: 'Exact' },
+      capabilities: {
+        sourcePinned: false,
+        createOnly: false,
+        putCreateOnly: true,
+        completeCreateOnly: false,
+        deleteIfMatch: false,
+        aliases: 'Exact',
+      },
       checksums: false,
       createBucket: (bucket) =>
         client.request(

@@ -35,7 +35,14 @@ export async function startGateway(): Promise<Gateway> {
     endpoint,
     region: 'us-east-1',
     ...credentials,
-    capabilities: { sourcePinned: true, createOnly: false, deleteIfMatch: true, aliases: 'Posix' },
+    capabilities: {
+      sourcePinned: true,
+      createOnly: false,
+      putCreateOnly: true,
+      completeCreateOnly: true,
+      deleteIfMatch: true,
+      aliases: 'Posix',
+    },
     checksums: true,
     root,
     createBucket: async (name) => {

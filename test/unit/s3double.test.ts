@@ -119,9 +119,25 @@ describe('objects', () => {
   });
 
   test.each([
-    [{}, { sourcePinned: true, createOnly: true, deleteIfMatch: true, aliases: 'Exact' }],
+    [
+      {},
+      {
+        sourcePinned: true,
+        createOnly: true,
+        putCreateOnly: true,
+        completeCreateOnly: true,
+        deleteIfMatch: true,
+        aliases: 'Exact',
+      },
+    ],
     [{ ignored: ['copySourceIfMatch'] }, { sourcePinned: false, createOnly: true, deleteIfMatch: true }],
-    [{ ignored: ['copyIfNoneMatch'] }, { sourcePinned: true, createOnly: false, deleteIfMatch: true }],
+    [{ ignored: ['copyIfNoneMatch'] }, { sourcePinned: true, createOnly: false, putCreateOnly: true }],
+    [{ ignored: ['putIfNoneMatch'] }, { createOnly: true, putCreateOnly: false, completeCreateOnly: true }],
+    [{ ignored: ['completeIfNoneMatch'] }, { putCreateOnly: true, completeCreateOnly: false }],
+    [
+      { refused: ['copyIfNoneMatch', 'putIfNoneMatch', 'completeIfNoneMatch'] },
+      { sourcePinned: true, createOnly: false, putCreateOnly: false, completeCreateOnly: false },
+    ],
     [{ ignored: ['deleteIfMatch'] }, { sourcePinned: true, createOnly: true, deleteIfMatch: false }],
     [{ aliases: 'Posix' }, { aliases: 'Posix' }],
     [{ aliases: 'NFC' }, { aliases: 'NFC' }],
@@ -129,14 +145,16 @@ describe('objects', () => {
     [{ aliases: 'PosixNFC' }, { aliases: 'PosixNFC' }],
     [{ aliases: 'PosixCaseInsensitive' }, { aliases: 'PosixCaseInsensitive' }],
   ] as const)('a store that is %j is probed as that', async (setup, expected) => {
-    const { client } = await start({
+    const { client, double } = await start({
       ...setup,
       ignored: [...('ignored' in setup ? setup.ignored : [])],
+      refused: [...('refused' in setup ? setup.refused : [])],
       buckets: ['b'],
     });
     const place = { bucket: 'b', prefix: '', owner: 'x' };
-    expect(await probeCapabilities(client, place, never)).toMatchObject(expected);
+    expect(await probeCapabilities(client, place, { parts: true }, never)).toMatchObject(expected);
     expect(await listKeys(client, '', 10)).toEqual([]);
+    expect(double.store.bucket('b').uploads.size).toBe(0);
   });
 
   test('of 6 GiB are copied in parts, and only so', async () => {

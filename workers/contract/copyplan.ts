@@ -58,7 +58,13 @@ export const planIndex = z.object({
   keyEquivalence,
   transfer: z.enum(['ServerSide', 'Stream']),
   /** What the endpoint was seen to honour; see workers/s3/probe.ts. */
-  guards: z.object({ sourcePinned: z.boolean(), createOnly: z.boolean(), deleteIfMatch: z.boolean() }),
+  guards: z.object({
+    sourcePinned: z.boolean(),
+    createOnly: z.boolean(),
+    putCreateOnly: z.boolean().default(false),
+    completeCreateOnly: z.boolean().default(false),
+    deleteIfMatch: z.boolean(),
+  }),
   /** Listed objects, and those left out by onUnmatched: Skip. */
   listed: count,
   unmatched: count,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { PlanRow } from '../contract/copyplan.ts';
 import type { ChecksumAlgorithm } from '../s3/checksums.ts';
 import type { S3Client } from '../s3/client.ts';
+import { S3Error } from '../s3/errors.ts';
 import {
   abortMultipart,
   completeMultipart,
@@ -11,7 +12,7 @@ import {
   uploadPartCopy,
   type UploadedPart,
 } from '../s3/multipart.ts';
-import { getObject, type ByteRange, type ObjectHead } from '../s3/objects.ts';
+import { getObject, headObject, type ByteRange, type ObjectHead } from '../s3/objects.ts';
 import { ensureTagging, getTagging } from '../s3/tagging.ts';
 import type { ByteBudget } from './budget.ts';
 import { runBounded } from './pool.ts';
@@ -83,6 +84,8 @@ export async function copyInParts(
     readonly head: ObjectHead;
     readonly transfer: 'ServerSide' | 'Stream';
     readonly threshold: number;
+    /** Nothing may be at the destination, and the store is known to see to that. */
+    readonly createOnly: boolean;
     /** Called when all parts are there; what it throws keeps the object from being made of them. */
     readonly confirm?: () => Promise<void>;
     /** What the parts that go through this process may hold in memory. */
@@ -121,7 +124,7 @@ export async function copyInParts(
       signal,
     );
     await how.confirm?.();
-    const etag = await completeMultipart(destination.client, upload, parts, signal);
+    const etag = await complete(destination.client, { ...upload, createOnly: how.createOnly }, parts, signal);
     const expected = multipartEtag(parts);
     if (expected !== undefined && etag !== expected && etag.endsWith(`-${parts.length}`)) {
       throw new RowFailed('EtagMismatch', `the copy has ETag ${etag} instead of ${expected}`);
@@ -132,6 +135,25 @@ export async function copyInParts(
     // Not bound to the signal: parts that stay behind cost money, also when the stage is being ended.
     await abortMultipart(destination.client, upload, AbortSignal.timeout(5_000)).catch(() => undefined);
     throw error;
+  }
+}
+
+/** Makes the object. Where something is there already, it may be this very upload, whose answer was lost. */
+async function complete(
+  client: S3Client,
+  upload: Upload & { readonly createOnly: boolean },
+  parts: readonly UploadedPart[],
+  signal: AbortSignal,
+): Promise<string> {
+  try {
+    return await completeMultipart(client, upload, parts, signal);
+  } catch (error) {
+    const expected = multipartEtag(parts);
+    if (!(error instanceof S3Error) || error.status !== 412 || expected === undefined) throw error;
+    const { bucket, key } = upload;
+    const head = await headObject(client, { bucket, key }, signal);
+    if (head?.etag !== expected) throw error;
+    return expected;
   }
 }
 

@@ -3,7 +3,13 @@ import { haveSameChecksum } from '../s3/checksums.ts';
 import type { S3Client } from '../s3/client.ts';
 import { S3Error } from '../s3/errors.ts';
 import { headObject } from '../s3/objects.ts';
-import { probeCapabilities, probeSameStore, type Capabilities, type ProbePlace } from '../s3/probe.ts';
+import {
+  NO_CAPABILITIES,
+  probeCapabilities,
+  probeSameStore,
+  type Capabilities,
+  type ProbePlace,
+} from '../s3/probe.ts';
 import { findAbove, listDestination } from './above.ts';
 import { findClashes } from './clashes.ts';
 import { DraftFile, type DraftRow } from './draftfile.ts';
@@ -17,6 +23,7 @@ import { RowSet } from './rowset.ts';
 import type { Scratch } from './scratch.ts';
 import { atStore, type Sides } from './sides.ts';
 import { readSource } from './sources.ts';
+import { isCopiedInParts } from './transfer.ts';
 
 /** What a plan is made from. */
 export interface PlanInput {
@@ -99,7 +106,7 @@ export async function provePlan(
   if (drafts.rows === 0) return refuseOrAcceptEmpty(job, drafts, drafter);
   await findClashes(proof, drafts, problems);
   problems.refuse();
-  const { capabilities, oneSpace } = await probe(input, isInOneBucket(job), signal);
+  const { capabilities, oneSpace } = await probe(input, isInOneBucket(job), needsParts(job, drafts), signal);
   const equivalence = job.keyEquivalence === 'Auto' ? capabilities.aliases : job.keyEquivalence;
   let whole = proof;
   if (equivalence !== proof.space.equivalence || oneSpace !== proof.space.oneSpace) {
@@ -149,16 +156,24 @@ function refuseOrAcceptEmpty(
         : `no rename rule matches any of the ${listed} keys ${where}: correct copy.rename, or set copy.onEmpty to Succeed`,
     );
   }
-  const guards = { sourcePinned: false, createOnly: false, deleteIfMatch: false };
   const [skipped, unchanged] = [new RowSet(), new RowSet()];
   const known = { drafts, skipped, unchanged, listed, unmatched, renamed: 0, listedAtDestination: 0 };
-  return { ...known, keyEquivalence: 'Exact', guards };
+  return { ...known, keyEquivalence: 'Exact', guards: NO_CAPABILITIES };
 }
 
 function describeOrigin(from: Exclude<CopyJob['from'], { kind: 'Listing' }>): string {
   return from.kind === 'KeyList'
     ? `in the key list ${nameKey(from.key)}`
     : `in the ledger of stage ${from.stage}`;
+}
+
+/** Whether anything may be copied in parts. */
+function needsParts(job: CopyJob, drafts: DraftFile): boolean {
+  let largest = 0;
+  drafts.eachSize((_, size) => {
+    largest = Math.max(largest, size);
+  });
+  return isCopiedInParts({ job, transfer: job.transfer }, { size: largest });
 }
 
 interface Probed {
@@ -170,20 +185,13 @@ interface Probed {
 async function probe(
   { job, sides, owner }: PlanInput,
   inOneBucket: boolean,
+  parts: boolean,
   signal: AbortSignal,
 ): Promise<Probed> {
-  if (job.dryRun) {
-    const capabilities = {
-      sourcePinned: false,
-      createOnly: false,
-      deleteIfMatch: false,
-      aliases: 'Exact',
-    } as const;
-    return { capabilities, oneSpace: inOneBucket };
-  }
+  if (job.dryRun) return { capabilities: NO_CAPABILITIES, oneSpace: inOneBucket };
   return atStore(job, sides, 'destination', async () => {
     const place = { ...job.destination, owner };
-    const probing = probeDestination(sides.destination, place, signal);
+    const probing = probeDestination(sides.destination, place, { parts }, signal);
     const capabilities = await probing.catch((error: unknown) => explainProbe(sides, place, error, signal));
     if (inOneBucket || job.mode === 'Copy') return { capabilities, oneSpace: inOneBucket };
     return { capabilities, oneSpace: await isOneSpace({ job, sides }, place, signal) };
@@ -230,11 +238,12 @@ async function isOneSpace(
 async function probeDestination(
   client: S3Client,
   place: ProbePlace,
+  uses: { readonly parts: boolean },
   signal: AbortSignal,
 ): Promise<Capabilities> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await probeCapabilities(client, place, signal);
+      return await probeCapabilities(client, place, uses, signal);
     } catch (error) {
       if (
         attempt === 3 ||

@@ -96,7 +96,7 @@ function firstFreeNumber(stage: string, existing: ReadonlySet<string>): number {
 
 function makeIndex({ proved, job }: StoredPlan, workers: number, shards: PlanIndex['shards']): PlanIndex {
   const { drafts, listed, unmatched, renamed, keyEquivalence, guards } = proved;
-  const { sourcePinned, createOnly, deleteIfMatch } = guards;
+  const { sourcePinned, createOnly, putCreateOnly, completeCreateOnly, deleteIfMatch } = guards;
   const [skipped, unchanged] = [proved.skipped.size, proved.unchanged.size];
   return {
     version: 1,
@@ -105,7 +105,7 @@ function makeIndex({ proved, job }: StoredPlan, workers: number, shards: PlanInd
     destination: job.destination,
     keyEquivalence,
     transfer: job.transfer,
-    guards: { sourcePinned, createOnly, deleteIfMatch },
+    guards: { sourcePinned, createOnly, putCreateOnly, completeCreateOnly, deleteIfMatch },
     listed,
     unmatched,
     rows: drafts.rows,

@@ -27,8 +27,11 @@ export interface TransferContext {
 export const STREAM_WHOLE = 16 * 1024 ** 2;
 
 /** Whether a row is too large for one request. */
-export function isCopiedInParts({ job, transfer }: TransferContext, row: PlanRow): boolean {
-  return row.size > (transfer === 'Stream' ? STREAM_WHOLE : job.multipartThreshold);
+export function isCopiedInParts(
+  { job, transfer }: Pick<TransferContext, 'job' | 'transfer'>,
+  { size }: Pick<PlanRow, 'size'>,
+): boolean {
+  return size > (transfer === 'Stream' ? STREAM_WHOLE : job.multipartThreshold);
 }
 
 export interface CopyOptions {
@@ -109,23 +112,25 @@ async function send(
   const fresh = !mayBeDone;
   const { job, ends, guards, transfer, budget } = context;
   const { bucket } = ends.destination;
-  const createOnly = fresh && job.onExisting !== 'Overwrite' && guards.createOnly;
+  const guarded = fresh && job.onExisting !== 'Overwrite';
   if (isCopiedInParts(context, row)) {
     const head = await headSource(context, row, signal);
-    const how = { head, transfer, threshold: job.multipartThreshold, checksum, budget };
+    const createOnly = guarded && guards.completeCreateOnly;
+    const how = { head, transfer, threshold: job.multipartThreshold, checksum, budget, createOnly };
     if (transfer === 'Stream' || guards.sourcePinned) return copyInParts(ends, row, how, signal);
     const confirm = (): Promise<void> => requireUntouched(context, row, head, signal);
     return copyInParts(ends, row, { ...how, confirm }, signal);
   }
   if (transfer === 'Stream') {
-    return budget.hold(row.size, () => streamObject(context, row, fresh, signal), signal);
+    const createOnly = guarded && guards.putCreateOnly;
+    return budget.hold(row.size, () => streamObject(context, row, createOnly, signal), signal);
   }
   const source = { bucket: ends.source.bucket, key: row.source, etag: row.etag };
   const what = {
     source,
     bucket,
     key: row.destination,
-    guard: { createOnly },
+    guard: { createOnly: guarded && guards.createOnly },
     storageClass: row.storageClass,
     checksum,
   };
@@ -138,7 +143,7 @@ async function send(
 async function streamObject(
   context: TransferContext,
   row: PlanRow,
-  fresh: boolean,
+  createOnly: boolean,
   signal: AbortSignal,
 ): Promise<string> {
   const { source, destination } = context.ends;
@@ -148,7 +153,6 @@ async function streamObject(
   if (tagging !== '') headers['x-amz-tagging'] = tagging;
   const body = await getObject(source.client, { ...from, ifMatch: row.etag }, signal);
   if (body?.length !== row.size) throw sourceChanged();
-  const createOnly = fresh && context.job.onExisting !== 'Overwrite';
   const to = { bucket: destination.bucket, key: row.destination };
   const contentMd5 = createHash('md5').update(body).digest('base64');
   return putObject(destination.client, { ...to, body, headers, createOnly, contentMd5 }, signal);

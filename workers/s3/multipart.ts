@@ -83,10 +83,10 @@ export async function uploadPartCopy(
   );
 }
 
-/** Puts the parts together and returns the object's ETag. */
+/** Puts the parts together and returns the object's ETag. With `createOnly` an existing object makes it fail. */
 export async function completeMultipart(
   client: S3Client,
-  upload: Upload,
+  upload: Upload & { readonly createOnly?: boolean },
   parts: readonly UploadedPart[],
   signal: AbortSignal,
 ): Promise<string> {
@@ -100,6 +100,7 @@ export async function completeMultipart(
     bucket: upload.bucket,
     key: upload.key,
     query: [['uploadId', upload.uploadId]],
+    headers: upload.createOnly === true ? { 'if-none-match': '*' } : {},
     body: Buffer.from(`<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`),
     timeout: partTimeout,
   };

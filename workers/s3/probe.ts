@@ -3,7 +3,9 @@ import type { KeyEquivalence } from '../contract/copyplan.ts';
 import type { S3Client } from './client.ts';
 import { copyObject } from './copies.ts';
 import { S3Error } from './errors.ts';
+import { abortMultipart, completeMultipart, createMultipart, uploadPart } from './multipart.ts';
 import { deleteObject, headObject, listObjects, putObject } from './objects.ts';
+import { listUploads } from './uploads.ts';
 
 /** What an endpoint was seen to do with throw-away objects. Stores that ignore a condition do so silently. */
 export interface Capabilities {
@@ -11,12 +13,17 @@ export interface Capabilities {
   readonly sourcePinned: boolean;
   /** `If-None-Match: *` is honoured on CopyObject: an existing destination is kept. */
   readonly createOnly: boolean;
+  /** The same on PutObject. */
+  readonly putCreateOnly: boolean;
+  /** The same on CompleteMultipartUpload; false as well where nobody asked. */
+  readonly completeCreateOnly: boolean;
   /** `If-Match` is honoured on DeleteObject. */
   readonly deleteIfMatch: boolean;
   /** Different keys that the store takes for one. */
   readonly aliases: KeyEquivalence;
 }
 
+const body = Buffer.from('ebbflow probe');
 const wrongEtag = '00000000000000000000000000000000';
 
 /** Where throw-away objects go: a bucket, a prefix that may be written to, and who makes them. */
@@ -45,22 +52,45 @@ export function isProbeKey(key: string): boolean {
 /** Deletes what probes of this owner left behind. Not to be called while one of them may be going on. */
 export async function sweepProbes(client: S3Client, place: ProbePlace, signal: AbortSignal): Promise<void> {
   const { bucket } = place;
-  const { objects } = await listObjects(client, { bucket, prefix: probePrefix(place) }, signal);
+  const prefix = probePrefix(place);
+  const { objects } = await listObjects(client, { bucket, prefix }, signal);
   for (const { key } of objects) await deleteObject(client, { bucket, key }, signal);
+  try {
+    for await (const upload of listUploads(client, { bucket, prefix }, signal))
+      await abortMultipart(client, upload, signal);
+  } catch (error) {
+    // Not every store has such a list, and not all credentials may see it.
+    if (!(error instanceof S3Error)) throw error;
+  }
 }
 
-/** Finds out what the endpoint honours, with a few objects of a few bytes that are deleted again. */
+/** A store that was not asked is taken to honour nothing. */
+export const NO_CAPABILITIES: Capabilities = {
+  sourcePinned: false,
+  createOnly: false,
+  putCreateOnly: false,
+  completeCreateOnly: false,
+  deleteIfMatch: false,
+  aliases: 'Exact',
+};
+
+/**
+ * Finds out what the endpoint honours, with a few objects of a few bytes that are deleted again. `parts`: also what it
+ * makes of uploads in parts, which takes four more requests.
+ */
 export async function probeCapabilities(
   client: S3Client,
   place: ProbePlace,
+  { parts }: { readonly parts: boolean },
   signal: AbortSignal,
 ): Promise<Capabilities> {
   const { bucket } = place;
   // A with acute: one code point here, two in NFD.
   const key = `${probePrefix(place)}${randomUUID()}-K\u00e1`;
   const copy = `${key}-copy`;
-  const etag = await putObject(client, { bucket, key, body: Buffer.from('ebbflow probe') }, signal);
+  const etag = await putObject(client, { bucket, key, body }, signal);
   try {
+    const putCreateOnly = await isRefused(putObject(client, { bucket, key, body, createOnly: true }, signal));
     const aliases = await findAliases(client, bucket, key, signal);
     const source = { bucket, key, etag };
     await copyObject(client, { source, bucket, key: copy }, signal);
@@ -71,11 +101,32 @@ export async function probeCapabilities(
     const deleteIfMatch = await isRefused(
       deleteObject(client, { bucket, key: copy, ifMatch: wrongEtag }, signal),
     );
-    return { sourcePinned, createOnly, deleteIfMatch, aliases };
+    const completeCreateOnly = parts && (await isCompleteRefused(client, { bucket, key: copy }, signal));
+    const honoured = { sourcePinned, createOnly, putCreateOnly, completeCreateOnly, deleteIfMatch };
+    return { ...honoured, aliases };
   } finally {
     await deleteObject(client, { bucket, key: copy }, signal).catch(() => undefined);
     await deleteObject(client, { bucket, key }, signal).catch(() => undefined);
   }
+}
+
+/** Whether an upload in parts to a key that exists is kept from replacing it. The upload is aborted again. */
+async function isCompleteRefused(
+  client: S3Client,
+  what: { readonly bucket: string; readonly key: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const attempt = async (): Promise<void> => {
+    const upload = await createMultipart(client, what, signal);
+    try {
+      const part = await uploadPart(client, upload, { number: 1, body }, signal);
+      await completeMultipart(client, { ...upload, createOnly: true }, [part], signal);
+    } catch (error) {
+      await abortMultipart(client, upload, AbortSignal.timeout(5_000)).catch(() => undefined);
+      throw error;
+    }
+  };
+  return isRefused(attempt());
 }
 
 /**
@@ -127,8 +178,7 @@ async function isRefused(attempt: Promise<unknown>): Promise<boolean> {
       return true;
     // A store that does not know the condition may refuse it as such: then it is not to be used.
     // The same goes for credentials that may not delete.
-    if (error instanceof S3Error && (error.code === 'NotImplemented' || error.code === 'AccessDenied'))
-      return false;
+    if (error instanceof S3Error && (error.status === 501 || error.code === 'AccessDenied')) return false;
     throw error;
   }
 }

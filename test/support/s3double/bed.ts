@@ -14,6 +14,8 @@ export async function startDoubleServer(setup: DoubleSetup): Promise<{ double: S
     capabilities: {
       sourcePinned: !ignored.has('copySourceIfMatch'),
       createOnly: !ignored.has('copyIfNoneMatch'),
+      putCreateOnly: !ignored.has('putIfNoneMatch'),
+      completeCreateOnly: !ignored.has('completeIfNoneMatch'),
       deleteIfMatch: !ignored.has('deleteIfMatch'),
       aliases: setup.aliases ?? 'Exact',
     },

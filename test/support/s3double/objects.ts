@@ -28,11 +28,11 @@ export function guardDestination(
   request: DoubleRequest,
   condition: Condition,
 ): void {
-  if (!store.honours(condition)) return;
-  const there = store.find(bucket, request.key);
-  if (headerOf(request, 'if-none-match') === '*' && there !== undefined)
-    throw new Refusal(412, 'PreconditionFailed');
+  const none = headerOf(request, 'if-none-match');
   const match = headerOf(request, 'if-match');
+  if ((none === undefined && match === undefined) || !store.honours(condition)) return;
+  const there = store.find(bucket, request.key);
+  if (none === '*' && there !== undefined) throw new Refusal(412, 'PreconditionFailed');
   if (match !== undefined && there?.etag !== unquote(match)) throw new Refusal(412, 'PreconditionFailed');
 }
 

@@ -93,6 +93,8 @@ export const doubleSetup = z.object({
   limits: z.array(limit).default([]),
   faults: z.array(fault).default([]),
   ignored: z.array(condition).default([]),
+  /** Conditions of which it says that it does not implement them. */
+  refused: z.array(condition).default([]),
   /** Which different keys are taken for one. */
   aliases: keyEquivalence.default('Exact'),
 });

@@ -11,10 +11,12 @@ import type { Condition, ResolvedSetup } from './setup.ts';
 export class Store {
   readonly #buckets = new Map<string, Bucket>();
   readonly #ignored: ReadonlySet<Condition>;
+  readonly #refused: ReadonlySet<Condition>;
   readonly #aliases: ResolvedSetup['aliases'];
 
   constructor(setup: ResolvedSetup) {
     this.#ignored = new Set(setup.ignored);
+    this.#refused = new Set(setup.refused);
     this.#aliases = setup.aliases;
     for (const name of setup.buckets) this.provide(name);
     for (const series of setup.series) this.provide(series.bucket).series.push(new KeySeries(series));
@@ -47,7 +49,9 @@ export class Store {
     return bucket;
   }
 
+  /** @throws Refusal where it says that it does not know the condition. */
   honours(condition: Condition): boolean {
+    if (this.#refused.has(condition)) throw new Refusal(501, 'NotImplemented');
     return !this.#ignored.has(condition);
   }
 
