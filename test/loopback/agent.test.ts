@@ -223,9 +223,12 @@ describe('agent', () => {
       'PUT',
       Array.from({ length: 100 }, () => refuses(status, code)),
     );
-    const ended = runAgent(bed.host({}, { store: 1_500 }));
+    const times = { store: 60_000, lastWord: 1_500 };
+    const begin = performance.now();
+    const ended = runAgent(bed.host({}, times));
     bed.start('exit 0');
     expect(await ended).toBe(EXIT.unavailable);
+    expect(performance.now() - begin, 'not as long as files are waited for').toBeLessThan(times.store / 2);
     expect(bed.double.count('PUT')).toBeGreaterThan(2);
     const said = await bed.termination();
     expect(said).toMatchObject({ reason: 'StoreUnavailable' });

@@ -92,7 +92,7 @@ export class TrainBed {
         exitRecord: join(this.folder, 'run/exit.json'),
         terminationLog: join(this.folder, 'termination'),
       },
-      times: { store: 4_000, commit: 10_000, report: 1_000, lostShim: 300, ...times },
+      times: { store: 4_000, lastWord: 4_000, commit: 10_000, report: 1_000, lostShim: 300, ...times },
     };
   }
 

@@ -22,9 +22,6 @@ import type { storeOutputs } from './outputs.ts';
 import { OpenStores } from './stores.ts';
 import { watchTermination, type Termination } from './termination.ts';
 
-/** Milliseconds that a last word waits for a results store that refuses: a run must end while its store is away. */
-const longestHandIn = 60_000;
-
 interface Tools {
   readonly env: WorkerEnvironment;
   readonly api: WorkerApi;
@@ -160,7 +157,7 @@ async function handIn(
   termination: Termination,
 ): Promise<number> {
   try {
-    await grants.put(workerManifestKey(env), body, termination.last, Math.min(times.store, longestHandIn));
+    await grants.put(workerManifestKey(env), body, termination.last, times.lastWord);
   } catch (error) {
     const failure = failureOf(error, { exitCode: EXIT.unavailable, reason: 'StoreUnavailable' });
     log.error({ ...failure }, 'worker.json is not stored');

@@ -31,6 +31,8 @@ export interface HostPaths {
 export interface HostTimes {
   /** How long a store that fails for the moment is tried again, per file. */
   readonly store: number;
+  /** How long a results store that refuses is asked to take the last word: a run must end while its store is away. */
+  readonly lastWord: number;
   /** How long the operator is waited for: before the outputs may be stored, and to be told of the end. */
   readonly commit: number;
   readonly report: number;
@@ -55,6 +57,7 @@ const podPaths: HostPaths = {
 
 const podTimes: HostTimes = {
   store: 10 * 60_000,
+  lastWord: 60_000,
   commit: 45 * 60_000,
   report: 60_000,
   lostShim: 3_000,
