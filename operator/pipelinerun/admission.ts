@@ -21,32 +21,29 @@ export interface Candidate {
 
 export type Verdict = { admitted: true } | { admitted: false; message: string };
 
-/**
- * The pod is about to be ended by the suspension. A refusal would make it fail by itself before that, and the run with it.
- */
-export class RunSuspended extends Error {
-  override readonly name = 'RunSuspended';
-  readonly code = 'RUN_SUSPENDED';
+/** Why there is no verdict yet. */
+const NO_VERDICT = {
+  /** The pod is about to be ended. A refusal would make it fail by itself before that, and the run with it. */
+  RUN_SUSPENDED: 'the run is suspended',
+  /**
+   * The status does not say yet that the attempt has begun, nor what became of the one before: an operator died in
+   * between. The next reconcile says both; an admission that said the first alone would lose the second.
+   */
+  ATTEMPT_UNKNOWN: 'the attempt of this pod is not in the status yet',
+} as const;
 
-  constructor() {
-    super('the run is suspended: ask again');
+/** The pod is neither admitted nor refused: it is to ask again. */
+export class AskAgain extends Error {
+  override readonly name = 'AskAgain';
+  readonly code: keyof typeof NO_VERDICT;
+
+  constructor(code: AskAgain['code']) {
+    super(`${NO_VERDICT[code]}: ask again`);
+    this.code = code;
   }
 }
 
-/**
- * The status does not say yet that the attempt has begun, nor what became of the one before: an operator died in
- * between. The next reconcile says both; an admission that said the first alone would lose the second.
- */
-export class AttemptUnknown extends Error {
-  override readonly name = 'AttemptUnknown';
-  readonly code = 'ATTEMPT_UNKNOWN';
-
-  constructor() {
-    super('the attempt of this pod is not in the status yet: ask again');
-  }
-}
-
-/** What the status alone says; undefined when the pod is to be admitted by a write. Pure. @throws AttemptUnknown */
+/** What the status alone says; undefined when the pod is to be admitted by a write. Pure. @throws AskAgain */
 export function judge(run: PipelineRun, candidate: Candidate): Verdict | undefined {
   const refuse = (message: string): Verdict => ({ admitted: false, message });
   if (run.metadata.uid !== candidate.runUID) return refuse('the run of this pod does not exist any more');
@@ -59,7 +56,7 @@ export function judge(run: PipelineRun, candidate: Candidate): Verdict | undefin
     return refuse('a newer attempt of the stage has begun');
   if (stage?.admitted !== undefined && stage.attempt === candidate.attempt)
     return refuse('the outputs of another pod were admitted');
-  if (candidate.attempt > (stage?.attempt ?? 1)) throw new AttemptUnknown();
+  if (candidate.attempt > (stage?.attempt ?? 1)) throw new AskAgain('ATTEMPT_UNKNOWN');
   return undefined;
 }
 
@@ -81,7 +78,7 @@ export function admit(status: PipelineRunStatus, candidate: Candidate): Pipeline
 
 /**
  * Admits the pod, or says why not. Reads the run from the API server, never from a cache.
- * @throws RunSuspended, AttemptUnknown, or KubeError when the API server does not answer; the worker asks again.
+ * @throws AskAgain, or KubeError when the API server does not answer; the worker asks again either way.
  */
 export async function decideAdmission(
   client: KubeClient,
@@ -95,7 +92,7 @@ export async function decideAdmission(
     if (!run) return { admitted: false, message: 'the run of this pod does not exist any more' };
     const verdict = judge(run, candidate);
     if (verdict) return verdict;
-    if (run.spec.suspend === true) throw new RunSuspended();
+    if (run.spec.suspend === true) throw new AskAgain('RUN_SUSPENDED');
     try {
       const written = await client.applyStatus(
         resource,

@@ -41,7 +41,7 @@ export interface WorkerApiDeps {
   run(uid: string): DeepReadonly<PipelineRun> | undefined;
   store: ResultsStore;
   cluster: string;
-  /** Persisted before it returns. Errors with code RUN_SUSPENDED and ATTEMPT_UNKNOWN neither admit nor refuse. */
+  /** Persisted before it returns. An error with code RUN_SUSPENDED or ATTEMPT_UNKNOWN neither admits nor refuses. */
   admit(caller: WorkerCaller, signal: AbortSignal): Promise<{ admitted: boolean; message?: string }>;
   reported(caller: WorkerCaller, manifest: WorkerManifest): void;
   /** The plan of the caller's stage is stored, with shards for so many workers. */
