@@ -49,22 +49,14 @@ export type KeyEquivalence = z.infer<typeof keyEquivalence>;
 const count = z.int().min(0);
 const place = z.object({ store: z.string(), bucket: z.string(), prefix: z.string() });
 
-export const planIndex = z.object({
+/** What a plan says about itself, whether it was stored or only tried out. */
+export const planHead = z.object({
   version: z.literal(1),
   time: z.iso.datetime(),
   source: place,
   destination: place,
   /** Of the destination, as stated or found out. */
   keyEquivalence,
-  transfer: z.enum(['ServerSide', 'Stream']),
-  /** What the endpoint was seen to honour; see workers/s3/probe.ts. */
-  guards: z.object({
-    sourcePinned: z.boolean(),
-    createOnly: z.boolean(),
-    putCreateOnly: z.boolean().default(false),
-    completeCreateOnly: z.boolean().default(false),
-    deleteIfMatch: z.boolean(),
-  }),
   /** Listed objects, and those left out by onUnmatched: Skip. */
   listed: count,
   unmatched: count,
@@ -76,6 +68,18 @@ export const planIndex = z.object({
   renamed: count,
   /** Bytes to copy. */
   bytes: count,
+});
+
+export const planIndex = planHead.extend({
+  transfer: z.enum(['ServerSide', 'Stream']),
+  /** What the endpoint was seen to honour; see workers/s3/probe.ts. */
+  guards: z.object({
+    sourcePinned: z.boolean(),
+    createOnly: z.boolean(),
+    putCreateOnly: z.boolean().default(false),
+    completeCreateOnly: z.boolean().default(false),
+    deleteIfMatch: z.boolean(),
+  }),
   /** Workers that have shards: indexes 0 to this, without it. As many as there is work for, and as the stage may have. */
   workers: z.int().min(1),
   shards: z.array(
