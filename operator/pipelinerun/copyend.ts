@@ -9,7 +9,7 @@ import { lastWords, sumCopies } from '../../workers/contract/lastwords.ts';
 import type { CopyResult, WorkerManifest } from '../../workers/contract/manifests.ts';
 import { attemptOf } from './children.ts';
 import type { Failure } from './failure.ts';
-import { isConditionTrue } from './podconditions.ts';
+import { isConditionTrue } from './trueconditions.ts';
 import { millis } from './podfacts.ts';
 import type { StageOutcome } from './success.ts';
 import { count } from './text.ts';

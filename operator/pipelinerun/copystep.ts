@@ -1,8 +1,8 @@
 /** A copy whose Job is open: while one of its workers copies, nobody waits for those that have no node yet. Pure. */
 import type { StageLimits } from '../api/defaults.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
-import { isConditionTrue } from './podconditions.ts';
-import { endedAt, isFinished, startedAt } from './podfacts.ts';
+import { isConditionTrue } from './trueconditions.ts';
+import { endedAt, isOpen, startedAt } from './podfacts.ts';
 import { count } from './text.ts';
 import type { Waiting } from './types.ts';
 import { running, workStep, type WorkStep } from './workstep.ts';
@@ -22,7 +22,7 @@ export function copyStep(
     const message = 'every worker has ended; what they did is read in the results store';
     return { state: 'Finalizing', reason: 'UploadingOutputs', message, lookAt: now + LOOK_SECONDS * 1000 };
   }
-  const open = pods.filter((pod) => !isFinished(pod) && pod.metadata.deletionTimestamp === undefined);
+  const open = pods.filter(isOpen);
   const atWork = open.filter((pod) => startedAt(pod) !== undefined && endedAt(pod) === undefined);
   if (atWork.length === 0) return workStep(job, pods, limits, activeSecondsBefore, waiting, now);
   const step = running(job, pods, limits, activeSecondsBefore, now);

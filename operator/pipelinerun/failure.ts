@@ -4,7 +4,7 @@ import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
 import { CONTAINERS } from '../../workers/contract/environment.ts';
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { parseTermination } from '../../workers/contract/termination.ts';
-import { trueCondition } from './podconditions.ts';
+import { trueCondition } from './trueconditions.ts';
 import { containerStatus, isDisrupted, workContainer } from './podfacts.ts';
 
 export interface Failure {

@@ -1,6 +1,6 @@
 /** What a pod's status says, in the words of the plan. Pure; every time is in milliseconds since the epoch. */
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
-import { isConditionTrue } from './podconditions.ts';
+import { isConditionTrue } from './trueconditions.ts';
 import { CONTAINERS } from '../../workers/contract/environment.ts';
 
 type PodView = DeepReadonly<Pod>;
@@ -20,6 +20,11 @@ export function containerStatus(pod: PodView, name: string): StatusView | undefi
 /** Succeeded or Failed: nothing of it runs any more. */
 export function isFinished(pod: PodView): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+}
+
+/** Neither over nor asked to end. */
+export function isOpen(pod: PodView): boolean {
+  return !isFinished(pod) && pod.metadata.deletionTimestamp === undefined;
 }
 
 /** When the scheduler found a node; undefined before. */

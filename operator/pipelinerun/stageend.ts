@@ -4,7 +4,7 @@ import type { StageState, StageStatus } from '../api/status.ts';
 import { formatTime } from '../kube/conditions.ts';
 import { stopAll } from './actions.ts';
 import type { Children } from './children.ts';
-import { isConditionTrue } from './podconditions.ts';
+import { isConditionTrue } from './trueconditions.ts';
 import { type Progress, withoutPace } from './progress.ts';
 import { clip } from './text.ts';
 import type { StageInput, StagePlan } from './types.ts';

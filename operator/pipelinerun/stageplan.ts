@@ -10,7 +10,7 @@ import { type Children, childrenOf } from './children.ts';
 import { withFigures, wordsOf } from './copyend.ts';
 import { beginAttempt, replaceDeleted, suspendDeleted, wasDeleted } from './deletedjob.ts';
 import { attemptFailure, type Failure } from './failure.ts';
-import { isConditionTrue } from './podconditions.ts';
+import { isConditionTrue } from './trueconditions.ts';
 import { isRefusedTooLong } from './refusal.ts';
 import { resumeAttempt, retryOrFail, suspendAttempt } from './stageattempt.ts';
 import { endStage, keepEnded } from './stageend.ts';

@@ -8,7 +8,7 @@ import type { StageStatus } from '../api/status.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
 import type { WorkerManifest } from '../../workers/contract/manifests.ts';
 import { copyOutcome } from './copyend.ts';
-import { isConditionTrue } from './podconditions.ts';
+import { isConditionTrue } from './trueconditions.ts';
 import type { StageInput } from './types.ts';
 
 export interface StageOutcome {

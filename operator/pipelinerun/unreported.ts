@@ -11,7 +11,7 @@ import { attemptRef } from './attempts.ts';
 import { type Children, childrenOf, podsOf } from './children.ts';
 import { goodWordsOf } from './copyend.ts';
 import type { ObserveDeps } from './observe.ts';
-import { isConditionTrue } from './podconditions.ts';
+import { isConditionTrue } from './trueconditions.ts';
 import { isFinished } from './podfacts.ts';
 
 export interface UnreportedDeps extends Pick<ObserveDeps, 'jobs' | 'pods' | 'facts'> {

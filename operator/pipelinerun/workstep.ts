@@ -8,12 +8,12 @@ import type { StageState } from '../api/status.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
 import { CONTAINERS } from '../../workers/contract/environment.ts';
 import { podFailure } from './failure.ts';
-import { isConditionTrue } from './podconditions.ts';
+import { isConditionTrue } from './trueconditions.ts';
 import {
   activeSecondsSince,
   containerStatus,
   endedAt,
-  isFinished,
+  isOpen,
   millis,
   scheduledAt,
   startedAt,
@@ -49,7 +49,7 @@ export function workStep(
   waiting: Waiting | undefined,
   now: number,
 ): WorkStep {
-  const open = pods.filter((pod) => !isFinished(pod) && pod.metadata.deletionTimestamp === undefined);
+  const open = pods.filter(isOpen);
   // The worker that is furthest behind tells where the stage stands.
   const unscheduled = open.find((pod) => scheduledAt(pod) === undefined);
   if (unscheduled || open.length === 0) return provisioning(job, pods, unscheduled, limits, waiting, now);

@@ -1,4 +1,4 @@
-/** Conditions of pods and Jobs, which unlike ours may lack a reason. Pure. */
+/** Which conditions of a pod or a Job are true. Unlike ours they may lack a reason. Pure. */
 interface Conditioned {
   readonly status?: {
     readonly conditions?: readonly {
