@@ -29,9 +29,6 @@ export interface CaptureOptions {
 /** Runs whose capture is over and forgotten; late news of their pods must not start it again. */
 const REMEMBERED_RUNS = 10_000;
 
-/** How long a commit waits for a pod of which nothing has started, in milliseconds. */
-const NOT_STARTED_MS = 500;
-
 export class PodsLogCapture implements LogCapture {
   readonly #deps: PodCaptureDeps;
   readonly #pods = new Map<string, PodCapture>();
@@ -104,25 +101,24 @@ export class PodsLogCapture implements LogCapture {
   }
 
   /**
-   * Waits until a pod's log is settled, or does not go forward for `idleMs`, or `maxMs` are over; then closes it.
-   * A pod of which nothing has started is waited for a moment only, unless it is known to have `ran`.
+   * The run has ended: waits until a pod's log is settled, or does not go forward for `idleMs`, or `maxMs` are over;
+   * then closes it. That its kubelet has not shown any container yet means nothing: a worker's report may be ahead of it.
    * Undefined for a pod that is not captured here. @throws ResultsError
    */
   async finish(
     podUID: string,
-    bounds: { idleMs: number; maxMs: number; ran?: boolean },
+    bounds: { idleMs: number; maxMs: number },
     signal: AbortSignal,
   ): Promise<LogIndex | undefined> {
     const capture = this.#pods.get(podUID);
     if (capture === undefined) return undefined;
+    capture.conclude();
     const { clock } = this.#deps;
     const start = clock.monotonicMs();
     while (!capture.settled) {
       const now = clock.monotonicMs();
       const idle = now - Math.max(start, capture.progressAt);
-      const started = capture.hasStarted || bounds.ran === true;
-      const idleMs = started ? bounds.idleMs : Math.min(bounds.idleMs, NOT_STARTED_MS);
-      if (idle > idleMs || now - start > bounds.maxMs)
+      if (idle > bounds.idleMs || now - start > bounds.maxMs)
         return capture.close('CaptureUnfinished: the log could not be read to its end in time', signal);
       await sleep(20, undefined, { signal });
     }

@@ -103,9 +103,7 @@ async function seal(
   signal: AbortSignal,
 ): Promise<AttemptDocuments> {
   const stage = input.run.status?.stages?.find(({ name }) => name === ref.stage);
-  // A worker's report may be ahead of the kubelet's, which alone says that its containers have started.
-  const ran = stage?.state === 'Succeeded';
-  const captured = await deps.capture.finish(ref.podUID, { ...deps.bounds, ran }, signal);
+  const captured = await deps.capture.finish(ref.podUID, deps.bounds, signal);
   const pod = deps.capture.lastSeen(ref.podUID);
   const said =
     stage?.reason === undefined || stage.attempt !== ref.attempt || stage.state === 'Succeeded'

@@ -28,7 +28,7 @@ export interface LogReaderOptions {
 export interface ReaderTiming {
   /** A silent stream of a running container is opened again after this. */
   idleMs: number;
-  /** How long a stream may stay silent once its container has ended. */
+  /** How long a stream may stay silent once its container has ended; twice as long after each that was. */
   lingerMs: number;
   /** First and longest wait after a failure. */
   minDelayMs: number;
@@ -42,7 +42,7 @@ export const READER_TIMING: ReaderTiming = {
   maxDelayMs: 5000,
 };
 
-/** Failed reads in a row after which the log of an ended container is given up. */
+/** Failed reads in a row, of a run that has ended, after which the log of an ended container is given up. */
 const MAX_FAILURES = 12;
 
 /** How the reading ended: whole, or with a part missing and the reason. */
@@ -61,6 +61,12 @@ export class LogReader {
   #state: ContainerState = 'running';
   /** A container that was seen to end before its pod went. */
   #ended = false;
+  /** The run has ended, and its end waits for this log. */
+  #concluding = false;
+  /** Failed reads in a row. */
+  #failures = 0;
+  /** Reads that were given up because they were silent after the end of the container. */
+  #silences = 0;
   /** Ends the wait or the stream that the new state makes pointless. */
   #changed = new AbortController();
   #lastByte = performance.now();
@@ -75,6 +81,18 @@ export class LogReader {
     if (state === this.#state || this.#state === 'gone' || state === 'running') return;
     if (state === 'terminated') this.#ended = true;
     this.#state = state;
+    this.#wake();
+  }
+
+  /** The run has ended: a log that still cannot be read, although its container has ended, is given up after some tries. */
+  conclude(): void {
+    this.#concluding = true;
+    this.#failures = 0;
+    this.#wake();
+  }
+
+  /** What was waited for may be there now. */
+  #wake(): void {
     this.#lastByte = performance.now();
     this.#changed.abort();
     this.#changed = new AbortController();
@@ -83,7 +101,6 @@ export class LogReader {
   /** @throws ForeignChunkError, or the signal's reason. */
   async run(): Promise<ReadResult> {
     const { signal, timing } = this.#options;
-    let failures = 0;
     /** Streams in a row that ended without a fault while the container was said to run. */
     let early = 0;
     let wholeStream = false;
@@ -92,21 +109,23 @@ export class LogReader {
       const state = this.#state;
       try {
         await this.#read(state);
-        failures = 0;
+        this.#failures = 0;
         early += 1;
         wholeStream = true;
         if (state === 'terminated') return { complete: true };
       } catch (error) {
         if (signal.aborted || isForeign(error)) throw error;
-        if (!(error instanceof StreamCut)) {
-          failures += 1;
+        if (error instanceof StreamCut) {
+          if (state === 'terminated') this.#silences += 1;
+        } else {
+          this.#failures += 1;
           wholeStream = false;
           this.#options.logger.debug(
-            { ...this.#options.target, failures, reason: sentence(error) },
+            { ...this.#options.target, failures: this.#failures, reason: sentence(error) },
             'reading a log failed',
           );
         }
-        if (state === 'terminated' && failures >= MAX_FAILURES)
+        if (state === 'terminated' && this.#concluding && this.#failures >= MAX_FAILURES)
           return { complete: false, reason: `${codeOf(error)}: ${sentence(error)}` };
       }
       if (this.#state === 'gone') {
@@ -116,7 +135,10 @@ export class LogReader {
       }
       if (this.#state === state)
         await this.#wait(
-          Math.min(timing.maxDelayMs, timing.minDelayMs * 2 ** Math.min(Math.max(failures, early - 1), 8)),
+          Math.min(
+            timing.maxDelayMs,
+            timing.minDelayMs * 2 ** Math.min(Math.max(this.#failures, early - 1), 8),
+          ),
         );
     }
   }
@@ -154,7 +176,9 @@ export class LogReader {
   #watch(stream: AbortController): void {
     if (this.#blocked) return;
     const { idleMs, lingerMs } = this.#options.timing;
-    const limit = this.#state === 'running' ? idleMs : lingerMs;
+    // Nothing tells a stream that hangs from a kubelet that is slow to answer: it is given longer each time.
+    const linger = Math.min(idleMs, lingerMs * 2 ** Math.min(this.#silences, 8));
+    const limit = this.#state === 'running' ? idleMs : linger;
     if (performance.now() - this.#lastByte > limit) stream.abort(new StreamCut('the stream is silent'));
   }
 

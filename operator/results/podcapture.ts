@@ -45,6 +45,8 @@ export class PodCapture {
   readonly #controller = new AbortController();
   readonly #readings = new Map<LogContainer, Reading>();
   readonly #loaded: Promise<void>;
+  #isLoaded = false;
+  #concluding = false;
   readonly #index: AttemptIndex;
   #attempt: AttemptRef;
   #pod: DeepReadonly<Pod> | undefined;
@@ -71,12 +73,9 @@ export class PodCapture {
   get settled(): boolean {
     return this.#settled;
   }
+  /** When something last went forward, in monotonic milliseconds. Before anything can be read, the store is waited for. */
   get progressAt(): number {
-    return this.#progressAt;
-  }
-  /** Whether any container of the pod has started, so that there is a log to wait for. */
-  get hasStarted(): boolean {
-    return this.#readings.size > 0;
+    return this.#isLoaded ? this.#progressAt : this.#deps.clock.monotonicMs();
   }
   /** The pod as it was last seen. */
   get pod(): DeepReadonly<Pod> | undefined {
@@ -97,6 +96,13 @@ export class PodCapture {
   /** The index of what is stored by now. */
   index(): LogIndex {
     return this.#index.toDocument(this.#attempt, this.#settled);
+  }
+
+  /** The run has ended: from now on a log that cannot be read is given up after some tries. */
+  conclude(): void {
+    if (this.#concluding) return;
+    this.#concluding = true;
+    for (const { reader } of this.#readings.values()) reader?.conclude();
   }
 
   /** Stops without storing anything more: whoever comes next goes on from what is stored. */
@@ -135,6 +141,8 @@ export class PodCapture {
       return { ...found, sealed };
     });
     this.#index.load(stored);
+    this.#isLoaded = true;
+    this.#progressAt = this.#deps.clock.monotonicMs();
     if (stored.index?.complete === true || stored.sealed) {
       this.#index.loadGaps(stored);
       this.#settle();
@@ -216,6 +224,7 @@ export class PodCapture {
     const reader = new LogReader({ target, readLog, log, following, finishing, logger, timing, signal });
     reading.reader = reader;
     reader.note(reading.state);
+    if (this.#concluding) reader.conclude();
     try {
       return await reader.run();
     } finally {

@@ -31,6 +31,8 @@ export class FakeContainerLog {
   /** Asked for each stream: how it goes wrong. */
   fault: ((nth: number) => 'reset' | 'early-end' | 'sentence' | 'stall' | undefined) | undefined;
   reads: PodLogOptions[] = [];
+  /** How long the kubelet takes to begin an answer, in milliseconds; who does not wait for it gets nothing. */
+  answerMs = 0;
   /** Bytes per piece that is served. */
   pieceBytes = 64 * 1024;
 
@@ -50,6 +52,8 @@ export class FakeContainerLog {
     this.reads.push(options);
     if (this.removed) throw new KubeError({ status: 404, reason: 'NotFound', message: 'pods not found' });
     const fault = this.fault?.(nth);
+    if (this.answerMs > 0)
+      await sleep(this.answerMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
     if (fault === 'sentence') {
       yield Buffer.from('unable to retrieve container logs for containerd://1234');
       return;

@@ -1,6 +1,6 @@
 /** Runs, worker manifests and a results service for tests. */
 import type { PipelineRun } from '../../../operator/api/types.ts';
-import { systemClock } from '../../../operator/kube/clock.ts';
+import { type Clock, systemClock } from '../../../operator/kube/clock.ts';
 import { silentLogger } from '../../../operator/kube/logger.ts';
 import type { PodLogOptions } from '../../../operator/kube/client.ts';
 import { ResultsService } from '../../../operator/results/results.ts';
@@ -86,6 +86,7 @@ export function createService(
   store: ResultsStore,
   readLog: (options: PodLogOptions) => AsyncIterable<Uint8Array>,
   idleMs = 10_000,
+  clock: Clock = systemClock,
 ): ResultsService {
   return new ResultsService({
     store,
@@ -93,7 +94,7 @@ export function createService(
     cluster: CLUSTER,
     kube: { podLog: readLog },
     indexPath: ':memory:',
-    clock: systemClock,
+    clock,
     logger: silentLogger,
     commitBounds: { idleMs, maxMs: 20_000 },
     capture: { timing: { minDelayMs: 1, maxDelayMs: 20, lingerMs: 30, idleMs: 200 } },

@@ -1,0 +1,142 @@
+/** The end of a run comes while its logs are not read to their end: what can still be read is waited for. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { PipelineRun } from '../../operator/api/types.ts';
+import type { Clock } from '../../operator/kube/clock.ts';
+import type { ResultsService } from '../../operator/results/results.ts';
+import type { CommitInput, CommitResult } from '../../operator/results/types.ts';
+import { ManualClock } from '../support/fakeapi/manual-clock.ts';
+import { attemptRef, FakeContainerLog, podOf, textLines } from '../support/results/fakepods.ts';
+import { MemoryStore } from '../support/results/memorystore.ts';
+import { createService, decidedRun } from '../support/results/runs.ts';
+
+const ref = attemptRef();
+const IDLE_MS = 30_000;
+
+/** A run whose stage has failed: that its pod ever ran is not in its status. */
+function failedRun(): PipelineRun {
+  const run = decidedRun();
+  const stages = run.status?.stages?.map((stage) =>
+    stage.name === ref.stage ? { ...stage, state: 'Failed' as const, reason: 'Error' } : stage,
+  );
+  return { ...run, status: { ...run.status, ...(stages ? { stages } : {}) } };
+}
+
+const input: CommitInput = {
+  run: failedRun(),
+  attempts: [ref],
+  nodes: { launched: 1, nodeSeconds: 1 },
+  discrepancies: [],
+};
+
+function endedLog(): FakeContainerLog {
+  const log = new FakeContainerLog();
+  log.lines = textLines(20);
+  log.ended = true;
+  return log;
+}
+
+interface Bed {
+  log: FakeContainerLog;
+  store: MemoryStore;
+  service: ResultsService;
+}
+
+function bed(log: FakeContainerLog, idleMs: number, clock?: Clock): Bed {
+  const store = new MemoryStore();
+  return { log, store, service: createService(store, (options) => log.read(options), idleMs, clock) };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(1);
+}
+
+/** Begins to commit; `ended` says whether that is over. */
+function commit({ service }: Bed): { ended: () => boolean; result: Promise<CommitResult> } {
+  let over = false;
+  const result = service.commit(input, AbortSignal.timeout(60_000)).finally(() => {
+    over = true;
+  });
+  result.catch(() => undefined);
+  return { ended: () => over, result };
+}
+
+const whole = { complete: true, lines: 20 };
+const logsOf = ({ record }: CommitResult) =>
+  record.stages.find(({ name }) => name === ref.stage)?.attempts[0]?.logs;
+
+/** Long enough for a commit that does not wait to be over. */
+const turns = async (): Promise<void> => sleep(100);
+
+test('a pod that has reported and that its kubelet has not shown to run yet has a log to wait for', async () => {
+  const clock = new ManualClock();
+  const world = bed(endedLog(), IDLE_MS, clock);
+  world.service.logs.observe(ref, podOf(ref, 'Pending', { main: 'waiting' }));
+  await turns();
+  const committing = commit(world);
+  await turns();
+  await clock.advance(IDLE_MS / 2);
+  await turns();
+  expect(committing.ended()).toBe(false);
+  world.service.logs.observe(ref, podOf(ref, 'Failed', { main: 1 }));
+  expect(logsOf(await committing.result)).toMatchObject(whole);
+  await world.service.stop();
+});
+
+test('a store that takes long to say what it has of a log costs nothing of it', async () => {
+  const clock = new ManualClock();
+  const world = bed(endedLog(), IDLE_MS, clock);
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const list = world.store.list.bind(world.store);
+  world.store.list = async function* (...call) {
+    await released;
+    yield* list(...call);
+  };
+  world.service.logs.observe(ref, podOf(ref, 'Failed', { main: 1 }));
+  const finishing = world.service.logs.finish(
+    ref.podUID,
+    { idleMs: IDLE_MS, maxMs: 10 * IDLE_MS },
+    AbortSignal.timeout(60_000),
+  );
+  await turns();
+  await clock.advance(2 * IDLE_MS);
+  await turns();
+  release();
+  expect(await finishing).toMatchObject({ complete: true, gaps: [] });
+  await world.service.stop();
+});
+
+test('a kubelet that takes long to begin an answer is given more time with each try', async () => {
+  const log = endedLog();
+  log.answerMs = 150;
+  const world = bed(log, 10_000);
+  world.service.logs.observe(ref, podOf(ref, 'Failed', { main: 1 }));
+  expect(logsOf(await commit(world).result)).toMatchObject(whole);
+  expect(log.reads.length, 'the first tries were too short').toBeGreaterThan(1);
+  await world.service.stop();
+});
+
+test('the log of a pod that is there is not given up before the run ends, however often it could not be read', async () => {
+  const log = endedLog();
+  let broken = true;
+  log.fault = () => (broken ? 'reset' : undefined);
+  const world = bed(log, 10_000);
+  world.service.logs.observe(ref, podOf(ref, 'Failed', { main: 1 }));
+  await until(() => log.reads.length > 20 || world.service.logs.settled(ref.podUID));
+  broken = false;
+  expect(logsOf(await commit(world).result)).toMatchObject(whole);
+  await world.service.stop();
+});
+
+test('at the end of the run a log that cannot be read is given up, and the index says why', async () => {
+  const log = endedLog();
+  log.fault = () => 'sentence';
+  const clock = new ManualClock();
+  const world = bed(log, IDLE_MS, clock);
+  world.service.logs.observe(ref, podOf(ref, 'Failed', { main: 1 }));
+  const bounds = { idleMs: IDLE_MS, maxMs: IDLE_MS };
+  const index = await world.service.logs.finish(ref.podUID, bounds, AbortSignal.timeout(60_000));
+  expect(index).toMatchObject({ complete: false, gaps: [{ container: 'main' }] });
+  expect(index?.gaps[0]?.reason).toContain('unable to retrieve container logs');
+  await world.service.stop();
+});
