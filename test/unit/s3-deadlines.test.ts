@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { followSignal } from '../../workers/s3/aborting.ts';
+import { Lane } from '../../workers/s3/lane.ts';
 import { Deadlines } from '../../workers/s3/deadlines.ts';
 
 test('deadlines come in order, each once, and not for those that ended', async () => {
@@ -28,6 +29,27 @@ test('a line of deadlines has one timer, however many come and go', () => {
     for (let n = 0; n < 100; n += 1) deadlines.start({ expire: () => undefined }, 60_000)();
     deadlines.start({ expire: () => undefined }, 60_000);
     expect(vi.getTimerCount()).toBe(1);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a lane in which nobody waits any more has no timer', async () => {
+  vi.useFakeTimers();
+  try {
+    const lane = new Lane();
+    lane.refused(performance.now(), 60_000);
+    const abort = new AbortController();
+    const waits = [lane.enter(abort.signal), lane.enter(abort.signal)];
+    expect(vi.getTimerCount()).toBe(1);
+    abort.abort(new Error('the client is closed'));
+    expect(vi.getTimerCount()).toBe(0);
+    for (const wait of waits) await expect(wait).rejects.toThrow('the client is closed');
+    // It goes on as before for those who come later.
+    const admitted = lane.enter(new AbortController().signal);
+    await vi.advanceTimersByTimeAsync(61_000);
+    await admitted;
+    expect(vi.getTimerCount()).toBe(0);
   } finally {
     vi.useRealTimers();
   }

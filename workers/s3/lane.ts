@@ -16,19 +16,23 @@ class Waiter {
   readonly #resolve: () => void;
   readonly #reject: (reason: unknown) => void;
   readonly #unfollow: () => void;
+  readonly #left: () => void;
   gone = false;
 
-  constructor(signal: AbortSignal) {
+  /** `left`: called when it waits no longer because its signal was aborted. */
+  constructor(signal: AbortSignal, left: () => void) {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.admitted = promise;
     this.#resolve = resolve;
     this.#reject = reject;
+    this.#left = left;
     this.#unfollow = followSignal(signal, this);
   }
 
   abort(reason: unknown): void {
     this.gone = true;
     this.#reject(reason);
+    this.#left();
   }
 
   admit(): void {
@@ -70,7 +74,8 @@ export class Lane {
   /** Undefined where the request may go out at once, else what it has to wait for. */
   enter(signal: AbortSignal): Promise<void> | undefined {
     if (this.#waiting.length === 0 && this.#takeToken()) return undefined;
-    const waiter = new Waiter(signal);
+    const waiter = new Waiter(signal, () => this.#clear());
+    if (waiter.gone) return waiter.admitted;
     this.#waiting.push(waiter);
     this.#schedule();
     return waiter.admitted;
@@ -106,6 +111,14 @@ export class Lane {
     const forToken = ((1 - this.#tokens) / this.#controller.rate) * 1000;
     const forStore = this.#silentUntil - this.#now();
     this.#timer = setTimeout(() => this.#admit(), Math.max(1, forToken, forStore));
+  }
+
+  /** Nobody waits any more: a timer would only keep the process alive. */
+  #clear(): void {
+    if (this.#waiting.some((waiter) => !waiter.gone)) return;
+    this.#waiting.length = 0;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #admit(): void {
