@@ -7,6 +7,7 @@ import { fixedCredentials } from '../../workers/s3/credentials.ts';
 import { completeMultipart } from '../../workers/s3/multipart.ts';
 import { deleteObject, getObject, headObject, openObject, putObject } from '../../workers/s3/objects.ts';
 import { listUploads } from '../../workers/s3/uploads.ts';
+import { Transport, type WireResponse } from '../../workers/s3/transport.ts';
 import { listen, stopServer } from '../support/grants.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
@@ -51,6 +52,35 @@ describe('one request', () => {
       '/b/a//b',
       '/b/%C3%A9%2B%20%3F%23%25',
     ]);
+  });
+
+  test('its deadline begins when it has a connection, and the wait for one ends as well', async () => {
+    const held: ServerResponse[] = [];
+    handle = (_request, response, count) => void (count === 1 ? held.push(response) : response.end());
+    const transport = new Transport({ connections: 1, longestWait: 1_000 });
+    const { origin } = client.address('b');
+    const send = (timeout: number): Promise<WireResponse> => {
+      const request = { origin, method: 'GET', path: '/b/k', headers: {}, body: undefined, timeout } as const;
+      return transport.send(request, { operation: 'GetObject', ...object }, never);
+    };
+    try {
+      const first = send(60_000);
+      await vi.waitFor(() => expect(held).toHaveLength(1), { timeout: 20_000 });
+      const patient = send(500);
+      await sleep(600);
+      held[0]?.end();
+      expect((await first).status).toBe(200);
+      expect((await patient).status).toBe(200);
+      handle = () => undefined;
+      const stuck = send(60_000);
+      stuck.catch(() => undefined);
+      await expect(send(60_000)).rejects.toMatchObject({
+        code: 'Timeout',
+        message: expect.stringContaining('no connection was free within 1 s'),
+      });
+    } finally {
+      await transport.close();
+    }
   });
 
   test('an answer that never comes ends at the deadline, and is tried again', async () => {

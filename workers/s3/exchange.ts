@@ -14,6 +14,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly answer: Promise<WireResponse>;
   readonly #resolve: (response: WireResponse) => void;
   readonly #reject: (reason: unknown) => void;
+  readonly #begun: () => void;
   #controller: Dispatcher.DispatchController | undefined;
   #ended = false;
   #status = 0;
@@ -24,9 +25,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #size = 0;
   readonly #largest: number;
 
-  /** `largest`: bytes of the body at most. */
-  constructor(largest: number) {
+  /** `largest`: bytes of the body at most. `begun`: called when the request has got a connection. */
+  constructor(largest: number, begun: () => void) {
     this.#largest = largest;
+    this.#begun = begun;
     const { promise, resolve, reject } = Promise.withResolvers<WireResponse>();
     this.answer = promise;
     this.#resolve = resolve;
@@ -37,6 +39,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#controller = controller;
     // It was broken off while it waited for a connection.
     if (this.#ended) controller.abort(new Error('broken off'));
+    else this.#begun();
+  }
+
+  /** Whether the request has got a connection. */
+  get isBegun(): boolean {
+    return this.#controller !== undefined;
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: WireResponse['headers']): void {

@@ -13,7 +13,7 @@ export interface WireRequest {
   readonly path: string;
   readonly headers: Record<string, string>;
   readonly body: Uint8Array | undefined;
-  /** Milliseconds for the whole answer (for streams: until its headers, then per pause). */
+  /** Milliseconds from a free connection to the whole answer (for streams: to its headers, then per pause). */
   readonly timeout: number;
   /** Bytes that a body which is read whole may have; default {@link USUAL_BODY}. */
   readonly largest?: number | undefined;
@@ -31,23 +31,31 @@ export interface StreamResponse {
   readonly body: Dispatcher.ResponseData['body'];
 }
 
+/** Longest wait for a connection, in milliseconds: others hold them as long as their own deadlines allow. */
+const usualWait = 15 * 60_000;
+
 /** Keeps connections to the hosts of one store. Redirects are never followed. `close` ends them. */
 export class Transport {
   readonly #pools = new Map<string, Pool>();
   readonly #deadlines = new Deadlines();
   readonly #ca: string | undefined;
   readonly #connections: number;
+  readonly #longestWait: number;
 
-  constructor(options: { ca?: string | undefined; connections: number }) {
+  constructor(options: { ca?: string | undefined; connections: number; longestWait?: number }) {
     this.#ca = options.ca;
+    this.#longestWait = options.longestWait ?? usualWait;
     this.#connections = options.connections;
   }
 
   /** Sends one attempt and reads the whole answer, whatever its status. Throws `S3Error` when there is none. */
   async send(request: WireRequest, target: S3Target, signal: AbortSignal): Promise<WireResponse> {
     signal.throwIfAborted();
-    const exchange = new Exchange(request.largest ?? USUAL_BODY);
-    const inTime = this.#deadlines.start(exchange, request.timeout);
+    let inTime = (): unknown => undefined;
+    const exchange = new Exchange(request.largest ?? USUAL_BODY, () => {
+      inTime();
+      inTime = this.#deadlines.start(exchange, request.timeout);
+    });
     const unfollow = followSignal(signal, exchange);
     try {
       this.#pool(request.origin).dispatch(
@@ -62,11 +70,14 @@ export class Transport {
         },
         exchange,
       );
+      if (!exchange.isBegun) inTime = this.#deadlines.start(exchange, this.#longestWait);
       return await exchange.answer;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (!(error instanceof DeadlineExceeded)) throw connectionError(target, error);
-      const detail = `no complete answer within ${request.timeout / 1000} s`;
+      const detail = exchange.isBegun
+        ? `no complete answer within ${request.timeout / 1000} s`
+        : `no connection was free within ${this.#longestWait / 1000} s`;
       throw new S3Error(target, { code: 'Timeout', status: 0, detail, cause: error });
     } finally {
       inTime();
