@@ -10,8 +10,7 @@ import type { ReadableResults } from '../../workers/copy/results.ts';
 import { ResultsClient } from '../client.ts';
 import { CliError } from '../errors.ts';
 import { RemoteLedger } from './remoteledger.ts';
-import { LOCAL_STAGE } from './run.ts';
-import { listRuns, readJob } from './state.ts';
+import { listRuns, LOCAL_STAGE, readJob } from './state.ts';
 import type { SideFlags, StoreFlags } from './storeflags.ts';
 
 /** A copy whose ledger can be read. */

@@ -14,13 +14,14 @@ import { PlanProblems } from '../../workers/copy/problems.ts';
 import { makeSignals } from '../../workers/copy/signals.ts';
 import { runStage, type StageEnd } from '../../workers/copy/stage.ts';
 import type { Tally } from '../../workers/copy/tally.ts';
-import type { CopyJobText, CopyRequest } from './arguments.ts';
+import type { CopyRequest } from './arguments.ts';
+import { findEarlier } from './earlier.ts';
 import { judgeEnd, judgeError, type Judged } from './ending.ts';
 import { formatLocation } from './location.ts';
 import { type CopyReport, summarisePlan } from './report.ts';
 import { checkRules } from './rules.ts';
 import type { Screen } from './screen.ts';
-import { openState, type RunState } from './state.ts';
+import { LOCAL_STAGE, openState, type RunState } from './state.ts';
 import { type Environment, type LocalStores, openLocalSides, resolveStores } from './stores.ts';
 import { ThrottleMeter } from './throttling.ts';
 import { watchCopy } from './watcher.ts';
@@ -32,9 +33,6 @@ export interface CopyHost {
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly stop: AbortSignal;
 }
-
-/** The stage's name in the keys of plan and ledger. */
-export const LOCAL_STAGE = 'copy';
 
 /** Runs a copy to its end. @throws CliError before anything is begun. */
 export async function runCopy(request: CopyRequest, host: CopyHost): Promise<CopyReport> {
@@ -55,21 +53,25 @@ export async function runCopy(request: CopyRequest, host: CopyHost): Promise<Cop
 
 /** Where plan and ledger lie; those of a dry run only until it has been told. */
 async function openPlace(request: CopyRequest, stores: LocalStores, env: Environment): Promise<RunState> {
-  if (request.dryRun) {
-    const directory = await mkdtemp(join(tmpdir(), 'ebbflow-plan-'));
-    const close = async () => rm(directory, { recursive: true, force: true });
-    return { directory, uid: randomUUID(), finish: async () => undefined, close };
+  if (!request.dryRun) {
+    const job = { ...request.job, stores };
+    return openState(jobDirectory(request, stores, env), job, request.anew);
   }
-  const job = { ...request.job, stores };
-  const directory = request.state ?? defaultDirectory(job, env);
-  return openState(directory, job, request.anew);
+  const directory = await mkdtemp(join(tmpdir(), 'ebbflow-plan-'));
+  const close = async () => rm(directory, { recursive: true, force: true });
+  return { directory, uid: randomUUID(), finish: async () => undefined, close };
 }
 
 /** One directory per job: two calls that mean the same copy share it. */
-function defaultDirectory(job: CopyJobText & { readonly stores: LocalStores }, env: Environment): string {
-  const base = env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state');
+function jobDirectory({ job: text, state }: CopyRequest, stores: LocalStores, env: Environment): string {
+  if (state !== undefined) return state;
+  const job = { ...text, stores };
   const hash = createHash('sha256').update(JSON.stringify(job)).digest('hex').slice(0, 12);
-  return join(base, 'ebbflow', 'copy', `${job.source.bucket}-${job.destination.bucket}-${hash}`);
+  return join(baseDirectory(env), `${job.source.bucket}-${job.destination.bucket}-${hash}`);
+}
+
+function baseDirectory(env: Environment): string {
+  return join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'ebbflow', 'copy');
 }
 
 /** The copy member of a stage that says the same. */
@@ -101,6 +103,8 @@ async function copyWith(
   const start = performance.now();
   const results = new LocalStore(state.directory);
   if (!request.dryRun) await results.tidy();
+  const known = jobDirectory(request, stores, host.env);
+  const earlier = await findEarlier(known, baseDirectory(host.env), stores, state.directory);
   const problems = new PlanProblems();
   const resolved = resolveJob(stageOf(request, stores), problems);
   const job: CopyJob = { ...resolved, concurrency: request.concurrency ?? resolved.concurrency };
@@ -122,6 +126,7 @@ async function copyWith(
         problems,
         sides,
         results,
+        earlier,
         worker: { stage: LOCAL_STAGE, index: 0, podUID: randomUUID() },
         crew: { most: 1, share: WORKER_SHARE },
         scratch: { directory: state.directory, limit: Number.POSITIVE_INFINITY },

@@ -10,6 +10,9 @@ import { takeLock } from './lock.ts';
 /** Finished runs of a job that are kept, with their ledgers. */
 const keptRuns = 10;
 
+/** The stage's name in the keys of a run's plan and ledger. */
+export const LOCAL_STAGE = 'copy';
+
 const JOB_FILE = 'job.json';
 const END_FILE = 'end.json';
 /** `20261127T005500Z-<uuid>`: sorts by time. */

@@ -1,6 +1,7 @@
 /** `ebbflow copy` and `ebbflow copy verify` on this machine, on a store that can be made to fail. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { contents, seed } from '../support/copybed.ts';
+import { putObject } from '../../workers/s3/objects.ts';
+import { contents, patientSignal, seed } from '../support/copybed.ts';
 import { LocalCopies } from '../support/localcopy.ts';
 
 let local: LocalCopies;
@@ -57,5 +58,48 @@ describe('the verification of a copy that is not finished', () => {
     expect(report.message).toMatch(
       /^1 of 15 objects are not as they were copied, and the copy is not finished/,
     );
+  });
+});
+
+describe('a copy that is done once more', () => {
+  const MiB = 1024 ** 2;
+  const parts = { bucket: 'raw', key: 'in/parts', size: 12 * MiB, seed: 1 };
+  const encrypted = { 'x-amz-server-side-encryption': 'aws:kms' };
+  const kms = { bucket: 'raw', key: 'in/kms', size: 4096, seed: 2, headers: encrypted };
+  const command = [...both, '--multipart-threshold', '5Mi'];
+
+  beforeEach(async () => {
+    await local.stop();
+    local = await LocalCopies.start({ generated: [parts, kms] });
+  });
+
+  test('knows by its ledgers what it copied, also where ETags do not tell, and however often it is done', async () => {
+    expect(await local.copy(...command)).toMatchObject({ result: 'Copied', plan: { toCopy: 2 } });
+    expect(await local.copy('plan', ...command)).toMatchObject({ plan: { toCopy: 0, skipped: 2 } });
+    for (let again = 0; again < 12; again += 1) {
+      const { plan, state } = await local.copy(...command);
+      expect(plan).toMatchObject({ toCopy: 0, skipped: 2 });
+      // Its own ledger has the ETags that are there, so it can be verified.
+      expect(await local.audit(String(state))).toMatchObject({ result: 'Same', counts: { same: 2 } });
+    }
+    expect(local.double.stats().requests['UploadPartCopy']).toBe(3);
+  });
+
+  test('deletes in mode Move the sources of what a copy before it brought', async () => {
+    await local.copy(...command);
+    expect(await local.copy(...command, '--move')).toMatchObject({
+      result: 'Copied',
+      copy: { copied: 0, skipped: 2, moved: 2 },
+    });
+    expect(local.double.store.bucket('raw').keys).toEqual([]);
+  });
+
+  test('takes nothing for its copy that is another object by now, on either side', async () => {
+    await local.copy(...command);
+    const other = Buffer.alloc(4096, 'x');
+    await putObject(local.client, { bucket: 'lake', key: 'out/kms', body: other }, patientSignal);
+    const changed = await local.copy(...command);
+    expect(changed).toMatchObject({ result: 'Refused', exitCode: 10 });
+    expect(changed.message).toMatch(/"in\/kms" would become "out\/kms", which exists with ETag/);
   });
 });

@@ -1,12 +1,14 @@
 import { tmpdir } from 'node:os';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { formatPlanRow, parsePlanRow } from '../../workers/contract/copyplan.ts';
 import { DraftFile } from '../../workers/copy/draftfile.ts';
 import { Drafter } from '../../workers/copy/drafts.ts';
 import { resolveJob } from '../../workers/copy/job.ts';
 import { enableLinearExpressions } from '../../workers/copy/linear.ts';
 import { PlanProblems } from '../../workers/copy/problems.ts';
 import { PlanProof } from '../../workers/copy/proof.ts';
+import { RecognisedRows } from '../../workers/copy/recognised.ts';
 import { Scratch } from '../../workers/copy/scratch.ts';
 
 beforeAll(() => enableLinearExpressions());
@@ -48,6 +50,39 @@ function draft(keys: readonly string[], rename: { match: string; replace: string
   });
   return { rows, refused: problems.total, unmatched: drafter.unmatched };
 }
+
+test('a row of a plan reads back as it was written, whatever it holds', () => {
+  const text = fc.string({ unit: 'binary' });
+  const maybe = fc.option(text, { nil: undefined });
+  const row = fc.record({
+    source: text,
+    etag: text,
+    size: fc.nat(),
+    destination: text,
+    storageClass: maybe,
+    destinationEtag: maybe,
+  });
+  fc.assert(
+    fc.property(row, fc.constantFrom('Copy', 'Skip', 'Unchanged'), (some, action) => {
+      expect(parsePlanRow(formatPlanRow(some, action))).toEqual({ ...some, action });
+    }),
+  );
+});
+
+test('rows that were recognised are found by their numbers, in whatever order they came', () => {
+  const some = fc.uniqueArray(fc.tuple(fc.nat(500), fc.nat(2 ** 40)), {
+    maxLength: 200,
+    selector: ([row]) => row,
+  });
+  fc.assert(
+    fc.property(some, (pairs) => {
+      const rows = new RecognisedRows();
+      for (const [row, position] of pairs) rows.add(row, position);
+      const known = new Map(pairs);
+      for (let row = 0; row <= 500; row += 1) expect(rows.positionOf(row)).toBe(known.get(row));
+    }),
+  );
+});
 
 describe('the rows that rules make', () => {
   test('are valid keys, or problems, for all keys that there are', () => {

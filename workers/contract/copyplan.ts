@@ -18,6 +18,8 @@ export interface PlanRow {
   readonly action: RowAction;
   /** Of the source, when it is not the standard one. */
   readonly storageClass?: string | undefined;
+  /** Of what is there already, when the same content has another ETag there. */
+  readonly destinationEtag?: string | undefined;
 }
 
 /** Bytes of a plan/index.json that are read at most: enough for ten thousand million rows. */
@@ -115,8 +117,12 @@ export function actionByte(action: RowAction): number {
 
 /** One line without its end. JSON keeps every well-formed key as it is; others never get into a plan. */
 export function formatPlanRow(row: Omit<PlanRow, 'action'>, action: RowAction): string {
-  const { source, etag, size, destination, storageClass } = row;
+  const { source, etag, size, destination, storageClass, destinationEtag } = row;
   const line = `["${letters[action]}",${quote(source)},${quote(etag)},${size},${quote(destination)}`;
+  if (destinationEtag !== undefined) {
+    const kept = storageClass === undefined ? 'null' : quote(storageClass);
+    return `${line},${kept},${quote(destinationEtag)}]`;
+  }
   return storageClass === undefined ? `${line}]` : `${line},${quote(storageClass)}]`;
 }
 
@@ -132,13 +138,15 @@ function quote(text: string): string {
 export function parsePlanRow(line: string): PlanRow {
   const fields: unknown = JSON.parse(line);
   if (!Array.isArray(fields)) throw malformed();
-  const [letter, source, etag, size, destination, storageClass]: unknown[] = fields;
+  const [letter, source, etag, size, destination, kept, destinationEtag]: unknown[] = fields;
+  const storageClass = kept ?? undefined;
   const action = actions.get(letter);
   if (action === undefined || typeof source !== 'string' || typeof etag !== 'string') throw malformed();
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw malformed();
   if (typeof destination !== 'string') throw malformed();
   if (storageClass !== undefined && typeof storageClass !== 'string') throw malformed();
-  return { source, etag, size, destination, action, storageClass };
+  if (destinationEtag !== undefined && typeof destinationEtag !== 'string') throw malformed();
+  return { source, etag, size, destination, action, storageClass, destinationEtag };
 }
 
 function malformed(): Error {

@@ -52,9 +52,7 @@ export async function auditRow(
 export function compareHead(row: LedgerRow, head: ObjectHead | undefined): string | undefined {
   if (head === undefined) return 'it is gone';
   if (head.size !== row.size) return `it has ${head.size} bytes instead of ${row.size}`;
-  // An object that was skipped may have been known by a checksum, with an ETag of its own.
-  const known = row.outcome === 'Copied' || (isPlainEtag(row.destinationEtag) && isPlainEtag(head.etag));
-  if (known && row.destinationEtag !== '' && head.etag !== row.destinationEtag)
+  if (row.destinationEtag !== '' && head.etag !== row.destinationEtag)
     return `it has ETag ${head.etag} instead of ${row.destinationEtag}`;
   return undefined;
 }

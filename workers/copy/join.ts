@@ -1,12 +1,13 @@
-import { isPlainEtag } from '../s3/checksums.ts';
 import type { ListedObject } from '../s3/listing.ts';
 import type { DraftFile, DraftRow } from './draftfile.ts';
+import { findCopied, type Candidate, type EarlierLedger } from './earlier.ts';
 import { isPath } from './equivalence.ts';
 import { ExistingObjects, type Met } from './existing.ts';
 import type { CopyJob } from './job.ts';
 import { runBounded } from './pool.ts';
 import { FirstTen, nameKey, type PlanProblems } from './problems.ts';
 import type { PlanProof } from './proof.ts';
+import { RecognisedRows } from './recognised.ts';
 import { RowSet } from './rowset.ts';
 import { SpillFile, type Scratch } from './scratch.ts';
 
@@ -26,6 +27,8 @@ export interface JoinInput {
   readonly scratch: Scratch;
   /** The listing of the destination. */
   readonly pages: AsyncIterable<readonly ListedObject[]>;
+  /** What may tell that a destination is the copy of its source. */
+  readonly earlier: readonly EarlierLedger[];
   /** Whether source and destination are the same bytes where their ETags cannot tell. */
   readonly haveSameBytes: (row: DraftRow, existing: ExistingObject, signal: AbortSignal) => Promise<boolean>;
   readonly problems: PlanProblems;
@@ -35,16 +38,22 @@ export interface JoinInput {
 export interface Joined {
   /** Rows that need not be copied. */
   readonly skipped: RowSet;
+  /** The ETag of what is at a skipped row's destination, where it is not the source's. */
+  readonly existingEtag: (row: number) => string | undefined;
   /** Objects at the destination. */
   readonly listed: number;
 }
+
+/** So many rows that cannot be carried out are looked for one by one. */
+const enough = 1_000;
 
 /** Decides what is done with rows whose destination exists. */
 export async function joinExisting(input: JoinInput, signal: AbortSignal): Promise<Joined> {
   const { job, drafts, proof, scratch } = input;
   const skipped = new RowSet();
   // Keys that exist are overwritten then; only a directory in the place of a file would still be in the way.
-  if (job.onExisting === 'Overwrite' && !isPath(proof.space.equivalence)) return { skipped, listed: 0 };
+  if (job.onExisting === 'Overwrite' && !isPath(proof.space.equivalence))
+    return { skipped, existingEtag: () => undefined, listed: 0 };
   const existing = new ExistingObjects(proof, scratch);
   let listed = 0;
   for await (const page of input.pages) {
@@ -54,27 +63,43 @@ export async function joinExisting(input: JoinInput, signal: AbortSignal): Promi
 
   const inTheWay = new FirstTen<Met>();
   const unsure = new Meetings(scratch);
+  const recognised = new RecognisedRows();
   await existing.meet((met) => {
     if (proof.unchanged.has(met.row)) return;
     if (met.kind === 'same' && job.onExisting === 'Overwrite') return;
     if (met.kind === 'same' && job.onExisting === 'SkipIdentical') {
       const [row, object] = [drafts.read(met.position), existing.read(met.existing)];
       if (isIdentical(row, object)) return skipped.add(met.row);
-      if (mayBeIdentical(row, object)) return unsure.add(met);
+      // ETags that differ are those of other bytes only where both are MD5 sums, and a listing does not say that.
+      if (row.size === object.size) return unsure.add(met);
     }
     inTheWay.add(met.row, met.existing, met);
   });
+  const candidate = ({ row, position, existing: at }: Met): Candidate => ({
+    number: row,
+    row: drafts.read(position),
+    existingEtag: existing.read(at).etag,
+  });
+  const copied = await findCopied(input.earlier, unsure.all().map(candidate), job, signal);
   const look = async (met: Met, rowSignal: AbortSignal): Promise<void> => {
+    // The plan is refused in any case: no reason to ask for what else is in the way.
+    if (inTheWay.total >= enough) return inTheWay.add(met.row, met.existing, met);
     const [row, object] = [drafts.read(met.position), existing.read(met.existing)];
-    if (await input.haveSameBytes(row, object, rowSignal)) skipped.add(met.row);
-    else inTheWay.add(met.row, met.existing, met);
+    if (!copied.has(met.row) && !(await input.haveSameBytes(row, object, rowSignal)))
+      return inTheWay.add(met.row, met.existing, met);
+    skipped.add(met.row);
+    recognised.add(met.row, met.existing);
   };
   await runBounded(unsure.all(), job.concurrency, look, signal);
   const words = inTheWay.first.map((met) =>
     describeMet(met, drafts.read(met.position), existing.read(met.existing), job),
   );
   input.problems.addAll(inTheWay.total, words);
-  return { skipped, listed };
+  const existingEtag = (row: number): string | undefined => {
+    const position = recognised.positionOf(row);
+    return position === undefined ? undefined : existing.read(position).etag;
+  };
+  return { skipped, existingEtag, listed };
 }
 
 /** The same bytes, as far as size and ETag can tell. */
@@ -83,10 +108,6 @@ export function isIdentical(
   object: { readonly size: number; readonly etag: string },
 ): boolean {
   return row.etag !== '' && row.size === object.size && row.etag === object.etag;
-}
-
-function mayBeIdentical(row: DraftRow, object: ExistingObject): boolean {
-  return row.size === object.size && !(isPlainEtag(row.etag) && isPlainEtag(object.etag));
 }
 
 function describeMet(met: Met, row: DraftRow, object: ExistingObject, job: CopyJob): string {

@@ -2,9 +2,6 @@ import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
 import { ledgerDoneKey } from '../contract/keys.ts';
 import type { LedgerRow } from '../contract/ledger.ts';
 import type { ListedObject } from '../s3/listing.ts';
-import { isPlainEtag } from '../s3/checksums.ts';
-import { headObject } from '../s3/objects.ts';
-
 import { readLedger } from './ledger.ts';
 import { readPlanIndex, readShard } from './planstore.ts';
 import { PlanRefused } from './problems.ts';
@@ -32,8 +29,7 @@ export async function* readLedgerOf(
     const objects: ListedObject[] = [];
     for (const row of rows.values()) {
       if (row.outcome === 'Failed' || !row.destination.startsWith(job.source.prefix)) continue;
-      const object = await objectOf(input, row, planned[row.row], signal);
-      if (object !== undefined) objects.push(object);
+      objects.push(objectOf(row, planned[row.row]));
     }
     yield objects;
   }
@@ -48,18 +44,14 @@ function refuseElsewhere({ job }: SourceInput, stage: string, { destination }: P
   );
 }
 
-/** What the earlier stage left at a row's destination; undefined where it is gone. */
-async function objectOf(
-  { job, sides }: SourceInput,
-  row: LedgerRow,
-  planned: PlanRow | undefined,
-  signal: AbortSignal,
-): Promise<ListedObject | undefined> {
+/** What the earlier stage left at a row's destination. */
+function objectOf(row: LedgerRow, planned: PlanRow | undefined): ListedObject {
   const { destination: key, destinationEtag: etag, size } = row;
-  const lastModified = new Date(row.time).toISOString();
-  const object = { key, size, etag, lastModified, storageClass: planned?.storageClass };
-  // For an object that was there already, the ledger has the ETag of its source, which may be made otherwise.
-  if (row.outcome !== 'Skipped' || isPlainEtag(etag)) return object;
-  const head = await headObject(sides.source, { bucket: job.source.bucket, key }, signal);
-  return head && { ...object, etag: head.etag };
+  return {
+    key,
+    size,
+    etag,
+    lastModified: new Date(row.time).toISOString(),
+    storageClass: planned?.storageClass,
+  };
 }

@@ -14,8 +14,9 @@ import { findAbove, listDestination } from './above.ts';
 import { findClashes } from './clashes.ts';
 import { DraftFile, type DraftRow } from './draftfile.ts';
 import { Drafter } from './drafts.ts';
+import type { EarlierLedger } from './earlier.ts';
 import type { CopyJob } from './job.ts';
-import { joinExisting, type JoinInput } from './join.ts';
+import { joinExisting, type ExistingObject, type Joined, type JoinInput } from './join.ts';
 import { nameKey, PlanProblems, PlanRefused } from './problems.ts';
 import { PlanProof } from './proof.ts';
 import type { ResultsStore } from './results.ts';
@@ -35,6 +36,8 @@ export interface PlanInput {
   readonly owner: string;
   /** Where earlier stages have their ledgers. */
   readonly results: ResultsStore;
+  /** Of earlier copies between the same stores, the latest first. */
+  readonly earlier?: readonly EarlierLedger[] | undefined;
   /** Where the plan is worked out; it must stay until the plan is written. */
   readonly scratch: Scratch;
   /** Told now and then how many objects of the source were seen. */
@@ -55,6 +58,7 @@ export interface ProvedPlan {
   /** Rows that are not to be copied. */
   readonly skipped: RowSet;
   readonly unchanged: RowSet;
+  readonly existingEtag: Joined['existingEtag'];
   readonly listed: number;
   readonly unmatched: number;
   readonly renamed: number;
@@ -115,22 +119,25 @@ export async function provePlan(
     await findClashes(whole, drafts, problems);
     problems.refuse();
   }
-  const { skipped, listed: listedAtDestination } = await atStore(job, sides, 'destination', () => {
+  const joined = await atStore(job, sides, 'destination', () => {
     const pages = listDestination(sides.destination, job.destination, equivalence, signal);
-    const haveSameBytes: JoinInput['haveSameBytes'] = (row, _, rowSignal) =>
-      compareChecksums(job, sides, row, rowSignal);
-    return joinExisting({ job, drafts, proof: whole, scratch, pages, haveSameBytes, problems }, signal);
+    const haveSameBytes: JoinInput['haveSameBytes'] = (row, there, rowSignal) =>
+      compareChecksums(job, sides, { row, there }, rowSignal);
+    const { earlier = [] } = input;
+    const found = { job, drafts, proof: whole, scratch, pages, earlier, haveSameBytes, problems };
+    return joinExisting(found, signal);
   });
   problems.refuse();
   const { listed, unmatched, renamed } = drafter;
-  const known = { drafts, skipped, unchanged: whole.unchanged, listed, unmatched, renamed };
+  const { skipped, existingEtag, listed: listedAtDestination } = joined;
+  const known = { drafts, skipped, existingEtag, unchanged: whole.unchanged, listed, unmatched, renamed };
   return { ...known, listedAtDestination, keyEquivalence: equivalence, guards: capabilities };
 }
 
 async function compareChecksums(
   job: CopyJob,
   sides: Sides,
-  row: DraftRow,
+  { row, there }: { readonly row: DraftRow; readonly there: ExistingObject },
   signal: AbortSignal,
 ): Promise<boolean> {
   const from = { bucket: job.source.bucket, key: row.source, checksums: true };
@@ -139,7 +146,8 @@ async function compareChecksums(
     headObject(sides.source, from, signal),
     headObject(sides.destination, to, signal),
   ]);
-  return source?.etag === row.etag && destination !== undefined && haveSameChecksum(source, destination);
+  if (source?.etag !== row.etag || destination?.etag !== there.etag) return false;
+  return haveSameChecksum(source, destination);
 }
 
 function refuseOrAcceptEmpty(
@@ -157,7 +165,17 @@ function refuseOrAcceptEmpty(
     );
   }
   const [skipped, unchanged] = [new RowSet(), new RowSet()];
-  const known = { drafts, skipped, unchanged, listed, unmatched, renamed: 0, listedAtDestination: 0 };
+  const existingEtag = (): undefined => undefined;
+  const known = {
+    drafts,
+    skipped,
+    existingEtag,
+    unchanged,
+    listed,
+    unmatched,
+    renamed: 0,
+    listedAtDestination: 0,
+  };
   return { ...known, keyEquivalence: 'Exact', guards: NO_CAPABILITIES };
 }
 

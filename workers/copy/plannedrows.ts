@@ -1,14 +1,23 @@
-import { ACTION_OFFSET, actionByte, type RowAction } from '../contract/copyplan.ts';
+import {
+  ACTION_OFFSET,
+  actionByte,
+  formatPlanRow,
+  parsePlanRow,
+  type RowAction,
+} from '../contract/copyplan.ts';
 import { countWorkers, PieceCutter, weighRow, type Crew, type Piece } from './deal.ts';
 import { blockRows } from './draftfile.ts';
 import type { ProvedPlan } from './plan.ts';
 
 /** The rows of a proved plan, each with its action, read from the scratch files some at a time. */
 export class PlannedRows {
-  readonly #proved: Pick<ProvedPlan, 'drafts' | 'skipped' | 'unchanged'>;
+  readonly #proved: Pick<ProvedPlan, 'drafts' | 'skipped' | 'unchanged' | 'existingEtag'>;
   readonly #mode: 'Copy' | 'Move';
 
-  constructor(proved: Pick<ProvedPlan, 'drafts' | 'skipped' | 'unchanged'>, mode: 'Copy' | 'Move') {
+  constructor(
+    proved: Pick<ProvedPlan, 'drafts' | 'skipped' | 'unchanged' | 'existingEtag'>,
+    mode: 'Copy' | 'Move',
+  ) {
     this.#proved = proved;
     this.#mode = mode;
   }
@@ -31,11 +40,21 @@ export class PlannedRows {
       for (let done = 0; done < piece.rows; done += blockRows) {
         const first = piece.first + done;
         const block = this.#proved.drafts.readBlock(first, Math.min(blockRows, piece.rows - done));
+        let from = 0;
         for (let n = 0; n < block.rows; n += 1) {
           const action = this.#actionOf(first + n);
-          if (action !== 'Copy') block.bytes[block.start(n) + ACTION_OFFSET] = actionByte(action);
+          if (action === 'Copy') continue;
+          const start = block.start(n);
+          block.bytes[start + ACTION_OFFSET] = actionByte(action);
+          const destinationEtag = this.#proved.existingEtag(first + n);
+          if (destinationEtag === undefined) continue;
+          const end = block.start(n + 1);
+          const row = parsePlanRow(block.bytes.toString('utf8', start, end - 1));
+          yield block.bytes.subarray(from, start);
+          yield Buffer.from(`${formatPlanRow({ ...row, destinationEtag }, action)}\n`);
+          from = end;
         }
-        yield block.bytes;
+        yield block.bytes.subarray(from);
       }
     }
   }

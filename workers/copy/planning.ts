@@ -1,5 +1,6 @@
 import type { PlanIndex } from '../contract/copyplan.ts';
 import type { Crew } from './deal.ts';
+import type { EarlierLedger } from './earlier.ts';
 import type { CopyJob } from './job.ts';
 import { draftPlan, provePlan, type DraftedPlan, type PlanInput } from './plan.ts';
 import { reportPlan, writeReport } from './planreport.ts';
@@ -18,6 +19,7 @@ export interface Planning {
   readonly scratch: ScratchPlace;
   readonly crew: Crew;
   readonly results: ResultsStore;
+  readonly earlier?: readonly EarlierLedger[] | undefined;
   readonly worker: { readonly stage: string };
   readonly onListed?: ((objects: number) => void) | undefined;
 }

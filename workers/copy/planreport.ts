@@ -16,7 +16,8 @@ export function reportPlan(
   end: ProvedPlan | PlanRefused,
 ): PlanReport {
   const refused = end instanceof Error ? end : undefined;
-  const proved = end instanceof Error ? { drafts, skipped: new RowSet(), unchanged: proof.unchanged } : end;
+  const early = { drafts, skipped: new RowSet(), existingEtag: () => undefined, unchanged: proof.unchanged };
+  const proved = end instanceof Error ? early : end;
   const counter = new RequestCounter(job);
   counter.addListing(drafter.listed);
   counter.addListing(end instanceof Error ? 0 : end.listedAtDestination);

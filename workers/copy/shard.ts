@@ -148,7 +148,7 @@ async function doRow({ context }: ShardWork, open: OpenRow, signal: AbortSignal)
   if (row.action === 'Skip') {
     // What an earlier run left may be the very copy that did not stand its verification.
     const checksum = await verifyCopy(context, row, { etag: '', source }, signal);
-    return { outcome: 'Skipped', etag: row.etag, checksum };
+    return { outcome: 'Skipped', etag: row.destinationEtag ?? row.etag, checksum };
   }
   const etag = await copyRow(context, row, { mayBeDone, checksum: source.algorithm }, signal);
   const checksum = await verifyCopy(context, row, { etag, source }, signal);

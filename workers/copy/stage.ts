@@ -4,6 +4,7 @@ import type { CopyResult } from '../contract/manifests.ts';
 import { ByteBudget, STREAM_BUDGET } from './budget.ts';
 import type { Crew } from './deal.ts';
 import type { CopyJob } from './job.ts';
+import type { EarlierLedger } from './earlier.ts';
 import { LedgerWriter, readLedger } from './ledger.ts';
 import type { CopyLog } from './log.ts';
 import { deleteSources } from './move.ts';
@@ -28,6 +29,8 @@ export interface StageWork {
   readonly problems: PlanProblems;
   readonly sides: Sides;
   readonly results: ResultsStore;
+  /** Of earlier copies between the same stores, the latest first. */
+  readonly earlier?: readonly EarlierLedger[] | undefined;
   readonly worker: { readonly stage: string; readonly index: number; readonly podUID: string };
   /** The workers that the stage may have. */
   readonly crew: Crew;
