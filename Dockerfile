@@ -4,7 +4,7 @@
 #   docker build -t ebbflow:0.1.0 .          or: buildah bud -t ebbflow:0.1.0 .
 #
 # Arguments:
-#   NODE_IMAGE      has node and npm; compiles
+#   NODE_IMAGE      has node and npm; bundles
 #   GO_IMAGE        has go >= 1.24; builds the shim
 #   RUNTIME_IMAGE   has node (>= 26) in PATH; what the image stands on. Nothing is run in it: no shell is needed.
 #
@@ -25,18 +25,16 @@ RUN CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -trimpath -ldflags='-s -w' -o
 
 FROM ${NODE_IMAGE} AS compiled
 WORKDIR /src
-COPY package.json package-lock.json tsconfig.json tsconfig.build.json ./
+COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
+COPY rolldown.config.ts ./
 COPY operator ./operator
 COPY workers ./workers
 COPY cli ./cli
-RUN npx tsc -p tsconfig.build.json --outDir /rootfs/app/dist --sourceMap false \
- && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+RUN npx rolldown -c rolldown.config.ts -d /rootfs/app \
  && mkdir -p /rootfs/usr/local/bin \
- && cp -r package.json node_modules /rootfs/app/ \
- && find /rootfs/app/node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -iname '*.md' \) -delete \
- && chmod 0755 /rootfs/app/dist/cli/entry.js \
- && ln -s /app/dist/cli/entry.js /rootfs/usr/local/bin/ebbflow
+ && chmod 0755 /rootfs/app/entry.mjs \
+ && ln -s /app/entry.mjs /rootfs/usr/local/bin/ebbflow
 
 FROM ${RUNTIME_IMAGE} AS runtime
 COPY --from=shim /rootfs/ /
@@ -45,4 +43,4 @@ ENV NODE_ENV=production
 USER 65532:65532
 WORKDIR /app
 # The flag lets a rename rule that backtracks without end finish in linear time.
-ENTRYPOINT ["node", "--enable-experimental-regexp-engine-on-excessive-backtracks", "/app/dist/cli/entry.js"]
+ENTRYPOINT ["node", "--enable-experimental-regexp-engine-on-excessive-backtracks", "/app/entry.mjs"]

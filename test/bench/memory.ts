@@ -91,7 +91,7 @@ async function freePort(): Promise<string> {
 const metricsPort = await freePort();
 const operator = spawn(
   process.execPath,
-  ['--enable-experimental-regexp-engine-on-excessive-backtracks', 'dist/cli/entry.js', 'operator'],
+  ['--enable-experimental-regexp-engine-on-excessive-backtracks', 'dist/entry.mjs', 'operator'],
   { stdio: ['ignore', 'inherit', 'inherit'], env: await environment() },
 );
 

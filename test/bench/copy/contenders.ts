@@ -17,7 +17,7 @@ export type Store = Pick<S3Server, 'endpoint' | 'region' | 'accessKeyId' | 'secr
 
 /** `ebbflow copy` as it is built for the image, under the project's own Node. */
 export function ebbflowCopy(store: Store, args: readonly string[], scratch: string): Command {
-  const program = join(projectRoot, 'dist/cli/main.js');
+  const program = join(projectRoot, 'dist/main.mjs');
   const where = ['--endpoint', store.endpoint, '--state', join(scratch, 'state')];
   return {
     command: process.execPath,
@@ -28,7 +28,7 @@ export function ebbflowCopy(store: Store, args: readonly string[], scratch: stri
 
 /** Compiles what `ebbflowCopy` runs. */
 export async function buildEbbflow(): Promise<void> {
-  await run('tsc', ['-p', 'tsconfig.build.json'], { cwd: projectRoot, timeoutMs: 300_000 });
+  await run('rolldown', ['-c', 'rolldown.config.ts'], { cwd: projectRoot, timeoutMs: 300_000 });
 }
 
 /** All three, with the versions that they tell. */
