@@ -72,6 +72,8 @@ export type StageReason = keyof typeof STAGE_REASONS;
 export const EVENT_REASONS = {
   StageRetried: 'A stage is tried again after a failed or disrupted attempt.',
   RunFinished: 'The run reached its final state; its record is stored.',
+  ForeignObject:
+    'Something that the run has not made bears its label: it was left alone, and the run ended without it.',
   RecordNotStored: 'The PipelineRun was deleted before its record could be stored.',
 } as const;
 export type EventReason = keyof typeof EVENT_REASONS;

@@ -40,12 +40,6 @@ export interface DeleteOptions extends CallOptions {
   preconditions?: { uid?: string; resourceVersion?: string };
 }
 
-export interface DeleteCollectionOptions
-  extends Pick<DeleteOptions, 'propagationPolicy' | keyof CallOptions> {
-  /** Never without one: everything in the namespace would go. */
-  labelSelector: string;
-}
-
 export interface PatchOptions extends CallOptions {
   subresource?: 'status' | 'scale';
   fieldManager?: string;
@@ -118,12 +112,6 @@ export interface KubeClient {
     namespace: string | undefined,
     name: string,
     options: DeleteOptions,
-  ): Promise<void>;
-  /** Deletes whatever the selector finds in the namespace, with one request. */
-  deleteCollection<T extends KubeObject>(
-    resource: Resource<T>,
-    namespace: string,
-    options: DeleteCollectionOptions,
   ): Promise<void>;
   /** JSON merge patch: lists are replaced whole, so put metadata.resourceVersion in when you touch one. */
   mergePatch<T extends KubeObject>(

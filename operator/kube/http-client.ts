@@ -2,7 +2,6 @@
 import type {
   ApplyOptions,
   CallOptions,
-  DeleteCollectionOptions,
   DeleteOptions,
   KubeClient,
   ListOptions,
@@ -131,14 +130,6 @@ class HttpKubeClient implements KubeClient {
     options: DeleteOptions,
   ): Promise<void> {
     await this.#send(requests.deleteRequest({ resource, namespace, name }, options), options);
-  }
-
-  async deleteCollection<T extends KubeObject>(
-    resource: Resource<T>,
-    namespace: string,
-    options: DeleteCollectionOptions,
-  ): Promise<void> {
-    await this.#send(requests.deleteCollectionRequest({ resource, namespace }, options), options);
   }
 
   mergePatch<T extends KubeObject>(

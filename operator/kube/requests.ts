@@ -1,7 +1,6 @@
 /** API calls as HTTP requests: method, path, query and body. Pure. */
 import type {
   ApplyOptions,
-  DeleteCollectionOptions,
   DeleteOptions,
   ListOptions,
   PatchOptions,
@@ -13,7 +12,7 @@ import type { KubeObject } from './types.ts';
 
 /** One request, ready to be sent. */
 export interface ApiRequest {
-  /** For metrics: `get`, `list`, `watch`, `create`, `update`, `delete`, `deletecollection`, `patch`, `apply`, `log`. */
+  /** For metrics: `get`, `list`, `watch`, `create`, `update`, `delete`, `patch`, `apply`, `log`. */
   readonly verb: string;
   /** For metrics. */
   readonly resource: string;
@@ -86,19 +85,6 @@ export function deleteRequest(target: Target, options: DeleteOptions): ApiReques
     ...head('delete', target),
     method: 'DELETE',
     body: JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', ...wish }),
-    repeatable: true,
-  };
-}
-
-export function deleteCollectionRequest(
-  target: Target,
-  { labelSelector, propagationPolicy }: DeleteCollectionOptions,
-): ApiRequest {
-  return {
-    ...head('deletecollection', target),
-    method: 'DELETE',
-    query: { labelSelector },
-    body: JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy }),
     repeatable: true,
   };
 }

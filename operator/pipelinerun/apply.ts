@@ -2,14 +2,12 @@
  * Carries out the actions of a plan. Each effect is idempotent by name: doing it again, after a crash or beside a
  * second operator, changes nothing.
  */
-import { LABEL } from '../api/names.ts';
-import type { PipelineRun } from '../api/types.ts';
-import { jobs, pods } from '../kube/resource.ts';
-import type { KubeObject } from '../kube/types.ts';
-import { confirmJobGone, createJob, growJob, patchSuspend, StageRefused } from './applyjob.ts';
-import { noteDisrupted, releasePod } from './applypod.ts';
-import { type ApplyDeps, deleteObject, StillThere } from './effects.ts';
+import { jobs } from '../kube/resource.ts';
+import { confirmJobGone, createJob, findJob, growJob, patchSuspend, StageRefused } from './applyjob.ts';
+import { endPod, noteDisrupted, releasePod } from './applypod.ts';
+import { type ApplyDeps, deleteObject } from './effects.ts';
 import { addFinalizer, removeFinalizer } from './finalize.ts';
+import { confirmNothingLeft } from './leftovers.ts';
 import { pipelineRuns } from './resource.ts';
 import type { Action, Observed } from './types.ts';
 
@@ -18,6 +16,8 @@ export interface Applied {
   resourceVersion: string | undefined;
   /** Jobs that the cluster would not take; the other actions were done. */
   refusals: StageRefused[];
+  /** What bears the label of the run and is not the run's, in words; it was left alone. */
+  foreign: string[];
 }
 
 /**
@@ -30,12 +30,12 @@ export async function applyActions(
   deps: ApplyDeps,
   signal: AbortSignal,
 ): Promise<Applied> {
-  const applied: Applied = { resourceVersion: undefined, refusals: [] };
+  const applied: Applied = { resourceVersion: undefined, refusals: [], foreign: [] };
   for (const action of actions) {
     signal.throwIfAborted();
     try {
       applied.resourceVersion =
-        (await applyAction(action, observed, deps, signal)) ?? applied.resourceVersion;
+        (await applyAction(action, applied, observed, deps, signal)) ?? applied.resourceVersion;
     } catch (error) {
       if (!(error instanceof StageRefused)) throw error;
       applied.refusals.push(error);
@@ -46,6 +46,7 @@ export async function applyActions(
 
 async function applyAction(
   action: Action,
+  applied: Applied,
   observed: Observed,
   deps: ApplyDeps,
   signal: AbortSignal,
@@ -63,6 +64,9 @@ async function applyAction(
     case 'ConfirmJobGone':
       await confirmJobGone(action, run, deps, signal);
       return undefined;
+    case 'FindJob':
+      await findJob(action, run, deps, signal);
+      return undefined;
     case 'NoteDisrupted':
       await noteDisrupted(action, observed, deps, signal);
       return undefined;
@@ -79,20 +83,13 @@ async function applyAction(
       await releasePod(action, observed, deps, signal);
       return undefined;
     case 'DeletePod':
-      await deleteObject(
-        pods,
-        action.pod,
-        { gracePeriodSeconds: action.graceSeconds, uid: action.uid },
-        run,
-        deps,
-        signal,
-      );
+      await endPod(action, run, deps, signal);
       return undefined;
     case 'DeleteJobs':
       await deleteJobs(observed, deps, signal);
       return undefined;
     case 'ConfirmNothingLeft':
-      await confirmNothingLeft(run, deps, signal);
+      applied.foreign.push(...(await confirmNothingLeft(run, deps, signal)));
       return undefined;
     case 'DeleteRun':
       await deleteObject(pipelineRuns, run.metadata.name, { uid: run.metadata.uid }, run, deps, signal);
@@ -102,37 +99,18 @@ async function applyAction(
   }
 }
 
-/** All of them with one request, and once: the next pass may come before the cache has seen it. Their pods go in the background. */
+/** Each of them once: the next pass may come before the cache has seen it. Their pods go in the background. */
 async function deleteJobs(
   { run, jobs: known }: Observed,
-  { client, deleted }: ApplyDeps,
+  deps: ApplyDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const { uid, namespace } = run.metadata;
-  const uids = known.map((job) => job.metadata.uid ?? '');
-  const before = deleted.get(uid);
-  if (before && uids.every((job) => before.has(job))) return;
-  await client.deleteCollection(jobs, namespace, {
-    labelSelector: childrenSelector(run),
-    propagationPolicy: 'Background',
-    signal,
-  });
-  deleted.set(uid, new Set(uids));
-}
-
-const childrenSelector = (run: PipelineRun): string => `${LABEL.runUID}=${run.metadata.uid}`;
-
-async function confirmNothingLeft(
-  run: PipelineRun,
-  { client }: ApplyDeps,
-  signal: AbortSignal,
-): Promise<void> {
-  const labelSelector = childrenSelector(run);
-  for (const resource of [jobs, pods]) {
-    const { items } = await client.list<KubeObject>(resource, run.metadata.namespace, {
-      labelSelector,
-      signal,
-    });
-    if (items.length > 0) throw new StillThere(`${items.length} ${resource.plural} of the run still exist`);
+  const { uid: runUID } = run.metadata;
+  const before = deps.deleted.get(runUID) ?? new Set<string>();
+  deps.deleted.set(runUID, before);
+  for (const { name = '', uid = '', deletionTimestamp } of known.map(({ metadata }) => metadata)) {
+    if (before.has(uid) || deletionTimestamp !== undefined) continue;
+    await deleteObject(jobs, name, { uid }, run, deps, signal);
+    before.add(uid);
   }
 }

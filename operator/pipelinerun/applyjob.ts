@@ -3,9 +3,10 @@ import { jobName } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import { isAlreadyExists, isInvalid, isNotFound, KubeError } from '../kube/errors.ts';
 import { jobs } from '../kube/resource.ts';
-import type { JobSpec } from '../kube/types.ts';
+import type { Job, JobSpec } from '../kube/types.ts';
 import { type ApplyDeps, StillThere } from './effects.ts';
 import { buildJob } from './job.ts';
+import { isOurJob, lostLabels } from './ours.ts';
 import type { Action } from './types.ts';
 
 /** The cluster will not take the Job of a stage as it is. */
@@ -42,10 +43,7 @@ export async function createJob(
   } catch (error) {
     if (isAlreadyExists(error)) {
       const existing = await client.get(jobs, run.metadata.namespace, theName, { signal });
-      const ours = existing.metadata.ownerReferences?.some(
-        (owner) => owner.controller === true && owner.uid === run.metadata.uid,
-      );
-      if (ours !== true)
+      if (!isOurJob(existing, run))
         throw new StageRefused(
           name,
           'JobNameConflict',
@@ -65,22 +63,54 @@ export async function createJob(
 }
 
 /**
- * A cache that has no such Job may be older than the Job.
+ * A cache that has no such Job may be older than the Job, or the Job has lost its labels.
  * @throws StillThere when the Job exists and nobody has deleted it.
  */
 export async function confirmJobGone(
   { stage, attempt }: Extract<Action, { type: 'ConfirmJobGone' }>,
   run: PipelineRun,
-  { client }: ApplyDeps,
+  deps: ApplyDeps,
   signal: AbortSignal,
 ): Promise<void> {
   const name = jobName(run.metadata, stage, attempt);
+  const found = await lookForJob(name, run, deps, signal);
+  if (found && found.metadata.deletionTimestamp === undefined)
+    throw new StillThere(`Job ${name} still exists`);
+}
+
+/** One that this process has deleted is not looked for: its pods follow it. */
+export async function findJob(
+  { job, uid }: Extract<Action, { type: 'FindJob' }>,
+  run: PipelineRun,
+  deps: ApplyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  if (deps.deleted.get(run.metadata.uid)?.has(uid) !== true) await lookForJob(job, run, deps, signal);
+}
+
+/**
+ * The Job of that name, if it is the run's. One that somebody took our labels from gets them back: without them no
+ * cache would ever have it again.
+ */
+export async function lookForJob(
+  name: string,
+  run: PipelineRun,
+  { client, wrote }: ApplyDeps,
+  signal: AbortSignal,
+): Promise<Job | undefined> {
+  const { namespace } = run.metadata;
   try {
-    const { metadata } = await client.get(jobs, run.metadata.namespace, name, { signal });
-    const ours = metadata.ownerReferences?.some((owner) => owner.uid === run.metadata.uid) === true;
-    if (ours && metadata.deletionTimestamp === undefined) throw new StillThere(`Job ${name} still exists`);
+    const found = await client.get(jobs, namespace, name, { signal });
+    if (!isOurJob(found, run)) return undefined;
+    const labels = lostLabels(found);
+    if (Object.keys(labels).length === 0) return found;
+    const patch = { metadata: { uid: found.metadata.uid, labels } };
+    const written = await client.mergePatch(jobs, namespace, name, patch, { signal });
+    wrote(jobs, written.metadata.resourceVersion);
+    return written;
   } catch (error) {
     if (!isNotFound(error)) throw error;
+    return undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Pods lost to the cluster: noted on their Job; on a dead node, marked as lost and deleted without its kubelet. */
 import { ANNOTATION } from '../api/names.ts';
+import type { PipelineRun } from '../api/types.ts';
 import { formatTime } from '../kube/conditions.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { jobs, pods } from '../kube/resource.ts';
@@ -38,6 +39,16 @@ export async function releasePod(
     if (!isNotFound(error)) throw error;
   }
   await deleteObject(pods, name, { gracePeriodSeconds: 0, uid }, observed.run, deps, signal);
+}
+
+/** With its own grace or less; its kubelet does the rest. */
+export async function endPod(
+  { pod, uid, graceSeconds }: Extract<Action, { type: 'DeletePod' }>,
+  run: PipelineRun,
+  deps: ApplyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  await deleteObject(pods, pod, { gracePeriodSeconds: graceSeconds, uid }, run, deps, signal);
 }
 
 /** A Job that is gone has nothing to note. */

@@ -22,6 +22,7 @@ import type { CopyState } from '../telemetry/registry.ts';
 import type { NodeLabels, RunMetrics } from '../telemetry/runsink.ts';
 import { attemptRef } from './attempts.ts';
 import { RunCaches, runUIDOf } from './caches.ts';
+import { isOurPod } from './ours.ts';
 import { createReconcile } from './reconcile.ts';
 import type { PipelineRunObject } from './resource.ts';
 import { StatusWriter } from './write.ts';
@@ -50,7 +51,7 @@ export class RunController {
   readonly #gate: ConsistencyGate;
   readonly #pending: PendingWatcher;
   readonly #writer: StatusWriter;
-  readonly #deleted = new Map<string, ReadonlySet<string>>();
+  readonly #deleted = new Map<string, Set<string>>();
   /** Namespace of every run that is known, or whose nodes are still there, by UID. */
   readonly #namespaces = new Map<string, string>();
 
@@ -195,7 +196,7 @@ export class RunController {
 
   #observeLog(pod: DeepReadonly<Pod>): void {
     const run = this.caches.runByUID(runUIDOf(pod) ?? '');
-    const attempt = run && attemptRef(run, pod);
+    const attempt = run && isOurPod(pod, run) ? attemptRef(run, pod) : undefined;
     if (attempt) this.#options.results.logs.observe(attempt, pod);
   }
 

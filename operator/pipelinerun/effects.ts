@@ -13,7 +13,7 @@ export interface ApplyDeps {
   /** Called after each write, so that the next reconcile waits until the caches have seen it. */
   wrote: (resource: Resource, resourceVersion: string | undefined) => void;
   /** By the UID of a run: UIDs of its Jobs that this process has deleted. */
-  deleted: Map<string, ReadonlySet<string>>;
+  deleted: Map<string, Set<string>>;
   /** The pod gets nothing from the worker API any more. */
   fence: (podUID: string) => void;
 }

@@ -5,11 +5,13 @@
 import { FINALIZER } from '../api/names.ts';
 import type { PipelineRunStatus } from '../api/status.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
-import { endPods, releaseLost } from './actions.ts';
+import { endPods, findJobs, releaseLost } from './actions.ts';
 import { deletePods } from './deletion.ts';
+import { controllerOf } from './ours.ts';
 import { isFinished, millis } from './podfacts.ts';
 import { planStage } from './stageplan.ts';
 import { conditionOf, withConditions } from './status.ts';
+import { clip } from './text.ts';
 import type { Observed, Plan } from './types.ts';
 
 /** Between tries to store a record that the store has refused for commitTimeoutSeconds, in milliseconds. */
@@ -27,7 +29,13 @@ export function planEnd(observed: Observed, status: PipelineRunStatus, now: Date
   if (conditionOf(status, 'Succeeded')?.status === 'Unknown') {
     const hurry = deletePods(observed);
     const left = endPods(disowned(observed).filter((pod) => !isFinished(pod)));
-    const actions = [...base.actions, ...hurry, ...left, ...releaseLost(observed.pods, observed.lostPods)];
+    const actions = [
+      ...base.actions,
+      ...findJobs(observed),
+      ...hurry,
+      ...left,
+      ...releaseLost(observed.pods, observed.lostPods),
+    ];
     return observed.pods.some((pod) => isRunning(pod, observed))
       ? { ...base, actions }
       : { ...base, actions, commit: { discrepancies } };
@@ -63,7 +71,7 @@ function isRunning(pod: DeepReadonly<Pod>, { reports }: Observed): boolean {
 
 /** Pods whose Job somebody deleted without them: nobody but the operator ends and deletes them. */
 function disowned({ pods }: Observed): DeepReadonly<Pod>[] {
-  return pods.filter(({ metadata }) => !metadata.ownerReferences?.some((owner) => owner.controller === true));
+  return pods.filter((pod) => controllerOf(pod) === undefined);
 }
 
 /** The terminal condition is out: delete the compute, then let the object go. */
@@ -85,6 +93,7 @@ function afterTerminal(
       ...base,
       actions: [
         ...(open ? [{ type: 'DeleteJobs' as const }] : []),
+        ...findJobs(observed),
         ...deletePods(observed),
         ...endPods(disowned(observed)),
         ...releaseLost(observed.pods, observed.lostPods),
@@ -112,6 +121,14 @@ function afterTerminal(
     afterwards: [{ type: 'RemoveFinalizer' }],
     events: missing ? [{ type: 'Warning', reason: 'RecordNotStored', action: 'DeleteRun', note }] : [],
   };
+}
+
+/** What bears the label of the run and is not the run's holds nothing; somebody may want to know why it is still there. */
+export function tellForeign(plan: Plan, foreign: readonly string[]): Plan {
+  if (foreign.length === 0) return plan;
+  const note = clip(`left alone, because the run has not made them: ${foreign.join(', ')}`, 1000);
+  const event = { type: 'Warning', reason: 'ForeignObject', action: 'DeleteRun', note } as const;
+  return { ...plan, events: [...plan.events, event] };
 }
 
 /** `ttlSecondsAfterFinished`: the object itself goes, its compute has long gone. */

@@ -9,6 +9,7 @@ import { startingReason } from '../nodes/starting.ts';
 import type { PendingWatcher } from '../nodes/watch.ts';
 import type { RunRecord } from '../../workers/contract/manifests.ts';
 import { type Children, childrenOf, podsOf } from './children.ts';
+import { isOurJob, isOurPod } from './ours.ts';
 import { isFinished, scheduledAt, startedAt } from './podfacts.ts';
 import { problemsOf } from './problems.ts';
 import type { PipelineRunObject } from './resource.ts';
@@ -37,9 +38,9 @@ export function observe(
   record?: RunRecord,
 ): Observed & { lossAt?: number } {
   const { uid, name } = run.metadata;
-  const jobs = deps.jobs.byOwner(uid);
+  const jobs = deps.jobs.byOwner(uid).filter((job) => isOurJob(job, run));
   const pods = jobs.flatMap((job) => podsOf(job, deps.pods.byOwner(job.metadata.uid ?? '')));
-  const orphans = deps.pods.byIndex('run', uid).filter((pod) => !pods.includes(pod));
+  const orphans = deps.pods.byIndex('run', uid).filter((pod) => !pods.includes(pod) && isOurPod(pod, run));
   const losses = new Map([...pods, ...orphans].map((pod) => [pod.metadata.uid ?? '', lossOf(pod, deps)]));
   const times = [...losses.values()].filter((time) => time !== undefined);
   const upcoming = times.filter((time) => time > now.getTime());

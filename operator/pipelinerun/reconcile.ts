@@ -16,6 +16,7 @@ import type { RunMetrics } from '../telemetry/runsink.ts';
 import { applyActions } from './apply.ts';
 import { commitRecord, findEarlierRecord } from './commit.ts';
 import { type ApplyDeps, StillThere } from './effects.ts';
+import { tellForeign } from './end.ts';
 import { observe, type ObserveDeps, pendingKey } from './observe.ts';
 import { planRun } from './plan.ts';
 import { pipelineRuns } from './resource.ts';
@@ -36,7 +37,7 @@ export interface RunDeps extends ObserveDeps {
   metrics: RunMetrics;
   writer: StatusWriter;
   /** By the UID of a run: UIDs of its Jobs that this process has deleted. */
-  deleted: Map<string, ReadonlySet<string>>;
+  deleted: Map<string, Set<string>>;
   podSettings: PodSettings;
   settings: PlanSettings;
 }
@@ -108,7 +109,12 @@ async function carryOut(
     wrote: (resource, resourceVersion) => deps.gate.wroteAt(key, resource, resourceVersion),
     fence: (podUID) => deps.facts.fence(run.metadata.uid, podUID),
   };
-  const { resourceVersion, refusals } = await applyActions(planned.actions, observed, applyDeps, signal);
+  const { resourceVersion, refusals, foreign } = await applyActions(
+    planned.actions,
+    observed,
+    applyDeps,
+    signal,
+  );
   if (planned.actions.some(({ type }) => type === 'CreateJob')) {
     const handover = deps.facts.takeReportAge(run.metadata.uid);
     if (handover !== undefined) deps.metrics.handover(handover);
@@ -116,7 +122,10 @@ async function carryOut(
   for (const { stage, reason, message } of refusals)
     log.warn({ stage, reason, message }, 'The cluster refused the Job of a stage');
   const now = deps.clock.now();
-  const plan = refusals.reduce((so, refusal) => refuseStage(so, refusal, now), planned);
+  const plan = tellForeign(
+    refusals.reduce((so, refusal) => refuseStage(so, refusal, now), planned),
+    foreign,
+  );
   const version = resourceVersion ?? run.metadata.resourceVersion;
   const inMs = await writeStatus(key, plan, observed, version, deps, signal);
   await applyActions(plan.afterwards ?? [], observed, applyDeps, signal);

@@ -31,7 +31,7 @@ export function planStage(given: StageInput): StagePlan {
     return endStage(
       input,
       children,
-      children.jobs.length > 0 ? 'Canceled' : 'Skipped',
+      children.jobs.length > 0 || wasDeleted(prior) ? 'Canceled' : 'Skipped',
       'RunCanceled',
       'the run was canceled',
     );

@@ -53,6 +53,8 @@ export type Action =
   | { type: 'NoteDisrupted'; job: string; uid: string; pods: readonly string[] }
   /** Asks the API server itself whether the Job of an attempt is gone, before another one takes its place. */
   | { type: 'ConfirmJobGone'; stage: string; attempt: number }
+  /** Asks the API server itself for the Job of a pod that no cache has. */
+  | { type: 'FindJob'; job: string; uid: string }
   /** Ends the Job's pods with grace and keeps the Job; also how a run is suspended. */
   | { type: 'SuspendJob'; job: string; uid: string }
   | { type: 'ResumeJob'; job: string; uid: string }

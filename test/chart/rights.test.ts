@@ -23,7 +23,7 @@ test('the operator may do this and nothing else', async () => {
     'ebbflow.dev/pipelineruns/status: patch update',
     'ebbflow.dev/pipelineruns/finalizers: patch update',
     'ebbflow.dev/pipelineruns: delete',
-    'batch/jobs: get list watch create patch deletecollection',
+    'batch/jobs: get list watch create patch delete',
     'core/pods: get list watch delete',
     'core/pods/status: patch',
     'core/pods/log: get',

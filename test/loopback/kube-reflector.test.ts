@@ -13,7 +13,7 @@ import { FakeApi } from '../support/fakeapi/server.ts';
 
 const path = (name: string): string => `/apis/batch/v1/namespaces/a/jobs/${name}`;
 const job = (name: string, parallelism: number): Job => ({
-  metadata: { name, namespace: 'a', managedFields: [{ manager: 'm' }] },
+  metadata: { name, namespace: 'a', labels: { app: 'e' }, managedFields: [{ manager: 'm' }] },
   spec: { parallelism, template: { spec: { containers: [] } } },
 });
 

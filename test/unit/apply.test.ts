@@ -92,7 +92,8 @@ describe('the Job of an attempt', () => {
       controller: true,
     };
     const ownerReferences = [{ ...owner, uid: 'run-uid' }];
-    api.world.put(`${JOBS}/${name}`, { metadata: { name, namespace: 'data', ownerReferences, ...more } });
+    const metadata = { name, namespace: 'data', ownerReferences, ...more };
+    api.world.put(`${JOBS}/${name}`, Object.assign({ metadata }, { spec: { template: {} } }));
   };
   const confirm: Action = { type: 'ConfirmJobGone', stage: 'one', attempt: 1 };
 
@@ -122,10 +123,10 @@ describe('the Jobs of a run that has ended', () => {
   };
   const own = { [LABEL.runUID]: 'run-uid' };
 
-  test('go with one request, and nothing that is not theirs with them', async () => {
+  test('go once each, and nothing that is not theirs with them', async () => {
     const jobs = [put('one', own), put('two', own)];
     put('other', { [LABEL.runUID]: 'another-uid' });
-    put('foreign', {});
+    put('foreign', own);
     const deleted = new Map();
     await apply([{ type: 'DeleteJobs' }], runOf(spec), { jobs, deleted });
     expect(api.world.list(JOBS).map(({ metadata }) => metadata.name)).toEqual([
@@ -133,7 +134,7 @@ describe('the Jobs of a run that has ended', () => {
       'job-foreign-1',
     ]);
     await apply([{ type: 'DeleteJobs' }], runOf(spec), { jobs, deleted });
-    expect(api.count(({ method }) => method === 'DELETE')).toBe(1);
+    expect(api.count(({ method }) => method === 'DELETE')).toBe(2);
   });
 
   test('go also when one of them was created late, by a request that had been given up', async () => {

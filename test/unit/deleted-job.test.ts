@@ -114,7 +114,9 @@ describe('a pod that was left behind when somebody deleted its Job without it', 
   test('is left to the garbage collector where it has an owner', () => {
     const conditions = [conditionOfRun('False', 'Canceled')];
     const made = plan({ ...canceled, outcome: over, conditions }, { pods: [orphan({})] });
-    expect(made.actions).toEqual([]);
+    expect(made.actions, 'but whether its Job is really gone is asked').toEqual([
+      { type: 'FindJob', job: 'job-work-1', uid: 'job-work-1' },
+    ]);
   });
 
   test('is not asked to go again and again', () => {

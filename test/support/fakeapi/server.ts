@@ -4,6 +4,7 @@ import { isRecord } from '../../../operator/kube/records.ts';
 import type { KubeObject } from '../../../operator/kube/types.ts';
 import { type Fault, isWatchFault, type PlannedFault } from './faults.ts';
 import { mergePatch } from './merge.ts';
+import { readSelector } from './selector.ts';
 import { makeStatus } from './status.ts';
 import { serveWatch } from './watch.ts';
 import { World } from './world.ts';
@@ -180,6 +181,7 @@ export class FakeApi {
     serveWatch(response, this.world, {
       collection: seen.path,
       from,
+      selects: readSelector(seen.query.get('labelSelector')),
       timeoutMs: Math.min(asked, this.#options.maximumWatchMs ?? asked),
       bookmarkMs: this.#options.bookmarkMs ?? 10,
       fault: isWatchFault(fault) ? fault : undefined,
@@ -237,8 +239,6 @@ export class FakeApi {
         return { code: 200, body: world.put(path, toObject(mergePatch(old ?? {}, body))) };
       }
       case 'DELETE': {
-        const selector = seen.query.get('labelSelector');
-        if (selector !== null) return this.#deleteCollection(path, selector);
         if (old === undefined) return notFound;
         const wanted = isRecord(body['preconditions']) ? body['preconditions'] : {};
         if (wanted['uid'] !== undefined && wanted['uid'] !== old.metadata.uid) return conflict;
@@ -250,13 +250,6 @@ export class FakeApi {
     }
   }
 
-  #deleteCollection(path: string, selector: string): { code: number; body: unknown } {
-    const [label = '', value] = selector.split('=');
-    for (const { metadata } of this.world.list(path))
-      if (metadata.labels?.[label] === value) this.world.delete(`${path}/${metadata.name}`);
-    return { code: 200, body: { kind: 'Status', status: 'Success' } };
-  }
-
   #list(seen: SeenRequest): { code: number; body: unknown } {
     const { world } = this;
     const asked = Number(seen.query.get('resourceVersion') ?? 0);
@@ -264,7 +257,7 @@ export class FakeApi {
       const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }];
       return { code: 504, body: makeStatus(504, 'Timeout', 'Too large resource version', { causes }) };
     }
-    const all = world.list(seen.path);
+    const all = world.list(seen.path).filter(readSelector(seen.query.get('labelSelector')));
     const limit = Number(seen.query.get('limit') ?? all.length);
     const start = Number(seen.query.get('continue') ?? 0);
     const next = start + limit < all.length ? String(start + limit) : undefined;

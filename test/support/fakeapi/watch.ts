@@ -1,11 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { WatchFault } from './faults.ts';
+import { type Selector, selectChange } from './selector.ts';
 import { makeStatus } from './status.ts';
 import { type Change, isWithin, type World } from './world.ts';
 
 export interface WatchRequest {
   collection: string;
   from: number;
+  selects: Selector;
   timeoutMs: number;
   bookmarkMs: number;
   fault: WatchFault | undefined;
@@ -78,8 +80,10 @@ export function serveWatch(response: ServerResponse, world: World, request: Watc
 
   const pump = (): void => {
     if (over) return;
-    for (const change of world.history) {
-      if (change.version <= position || !isWithin(change.collection, request.collection)) continue;
+    for (const any of world.history) {
+      if (any.version <= position || !isWithin(any.collection, request.collection)) continue;
+      const change = selectChange(any, request.selects);
+      if (change === undefined) continue;
       if (strike(change)) return;
       position = change.version;
       sent += 1;

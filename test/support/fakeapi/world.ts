@@ -9,6 +9,8 @@ export interface Change {
   collection: string;
   type: ChangeType;
   object: KubeObject;
+  /** The object before the change. */
+  previous?: KubeObject;
 }
 
 /** What the server stores: objects by path, one growing version, and the history that watches are served from. */
@@ -50,7 +52,7 @@ export class World {
       },
     });
     this.#objects.set(path, stored);
-    this.#tell(old === undefined ? 'ADDED' : 'MODIFIED', path, stored);
+    this.#tell(old === undefined ? 'ADDED' : 'MODIFIED', path, stored, old);
     return stored;
   }
 
@@ -60,7 +62,7 @@ export class World {
     this.#objects.delete(path);
     this.#version += 1;
     const last = { ...old, metadata: { ...old.metadata, resourceVersion: String(this.#version) } };
-    this.#tell('DELETED', path, last);
+    this.#tell('DELETED', path, last, old);
     return last;
   }
 
@@ -88,8 +90,9 @@ export class World {
     return () => void this.#listeners.delete(listener);
   }
 
-  #tell(type: ChangeType, path: string, object: KubeObject): void {
-    this.history.push({ version: this.#version, collection: path, type, object: structuredClone(object) });
+  #tell(type: ChangeType, path: string, object: KubeObject, previous: KubeObject | undefined): void {
+    const change = { version: this.#version, collection: path, type, object: structuredClone(object) };
+    this.history.push(previous === undefined ? change : { ...change, previous });
     for (const listener of this.#listeners) listener();
   }
 }

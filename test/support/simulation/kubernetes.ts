@@ -34,6 +34,11 @@ const LABEL = 'ebbflow.dev/';
 const INDEX = 'batch.kubernetes.io/job-completion-index';
 const indexOf = ({ metadata }: KubeObject): number => Number(metadata.annotations?.[INDEX]);
 
+function labelsOf(template: Fields): Record<string, string> {
+  const labels = fieldsOf(fieldsOf(template['metadata'])['labels']);
+  return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, String(value)]));
+}
+
 function exitCodeOf(pod: KubeObject): number {
   const statuses: unknown = fieldsOf(fieldsOf(pod)['status'])['containerStatuses'];
   const first = fieldsOf(Array.isArray(statuses) ? statuses[0] : undefined);
@@ -95,7 +100,7 @@ export class Simulation {
     const { world, namespace } = this.#options;
     const owners = new Set(this.#list(JOBS(namespace)).map((job) => job.metadata.uid));
     for (const pod of this.#list(PODS(namespace)))
-      if (!owners.has(pod.metadata.ownerReferences?.[0]?.uid))
+      if (pod.metadata.ownerReferences?.some(({ uid }) => !owners.has(uid)) === true)
         world.delete(`${PODS(namespace)}/${pod.metadata.name}`);
   }
 
@@ -162,7 +167,7 @@ export class Simulation {
       metadata: {
         name,
         namespace,
-        labels: { ...job.metadata.labels },
+        labels: labelsOf(template),
         annotations: { [INDEX]: String(index) },
         ownerReferences: [owner],
       },

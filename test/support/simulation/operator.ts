@@ -102,7 +102,6 @@ function killable(client: KubeClient, kill: Kill): KubeClient {
     create: (...call) => effect(() => client.create(...call)),
     update: (...call) => effect(() => client.update(...call)),
     delete: (...call) => effect(() => client.delete(...call)),
-    deleteCollection: (...call) => effect(() => client.deleteCollection(...call)),
     mergePatch: (...call) => effect(() => client.mergePatch(...call)),
     apply: (...call) => effect(() => client.apply(...call)),
     applyStatus: (...call) => effect(() => client.applyStatus(...call)),

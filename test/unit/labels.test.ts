@@ -1,0 +1,149 @@
+/** Anybody can put a label of ours on anything, or take one away from what is ours. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { LABEL, MANAGED_BY } from '../../operator/api/names.ts';
+import type { Life } from '../support/simulation/operator.ts';
+import { Scenario, type ScenarioOptions } from '../support/simulation/scenario.ts';
+
+const JOBS = '/apis/batch/v1/namespaces/data/jobs';
+const PODS = '/api/v1/namespaces/data/pods';
+const spec = { stages: [{ name: 'work', container: { image: 'busybox:1', command: ['true'] } }] };
+
+let scenario: Scenario;
+let life: Life;
+
+async function begin(script: ScenarioOptions['script']): Promise<void> {
+  scenario = new Scenario({ spec, script });
+  await scenario.start();
+  life = scenario.live();
+}
+
+afterEach(async () => {
+  await life.stop();
+  await scenario.stop();
+});
+
+const runUID = (): string =>
+  scenario.api.world.get('/apis/ebbflow.dev/v1alpha1/namespaces/data/pipelineruns/nightly')?.metadata.uid ??
+  '';
+const isRunning = (): boolean => JSON.stringify(scenario.api.world.list(PODS)).includes('startedAt');
+
+describe('what somebody else made and gave labels of the run', () => {
+  const byHand = (labels: Record<string, string>): void => {
+    const { world } = scenario.api;
+    const metadata = (name: string) => ({ name, namespace: 'data', uid: name, labels });
+    world.put(
+      `${PODS}/mine`,
+      Object.assign({ metadata: metadata('mine') }, { spec: {}, status: { phase: 'Running' } }),
+    );
+    world.put(
+      `${JOBS}/mine-too`,
+      Object.assign({ metadata: metadata('mine-too') }, { spec: { suspend: true } }),
+    );
+    world.put('/api/v1/namespaces/data/configmaps/mine', { metadata: metadata('mine') });
+  };
+
+  test.each<[string, () => Record<string, string>]>([
+    ['that of the run', () => ({ [LABEL.runUID]: runUID() })],
+    [
+      'all of them',
+      () => ({
+        [LABEL.runUID]: runUID(),
+        [LABEL.managedBy]: MANAGED_BY,
+        [LABEL.stage]: 'work',
+        [LABEL.attempt]: '1',
+      }),
+    ],
+  ])('(%s) neither holds it nor goes with it, and is named', async (_what, labels) => {
+    let hang = true;
+    await begin(({ uid }) => (hang || uid === 'mine' ? 'hang' : { exitCode: 0 }));
+    byHand(labels());
+    await scenario.turn(life, isRunning);
+    hang = false;
+    await scenario.turn(life);
+    expect(scenario.status.outcome).toMatchObject({ result: 'Succeeded' });
+    expect(scenario.left.toSorted()).toEqual(['mine', 'mine-too']);
+    const warning = life.events.find((event) => event.includes('ForeignObject'));
+    expect(warning).toContain('Pod mine');
+    expect(warning).toContain('Job mine-too');
+    scenario.delete();
+    await scenario.turn(life, () => !scenario.exists);
+    expect(scenario.left.toSorted()).toEqual(['mine', 'mine-too']);
+  });
+});
+
+describe('a Job that loses', () => {
+  const take = (lost: readonly string[]): void => {
+    const [job] = scenario.api.world.list(JOBS);
+    if (!job) throw new Error('there is no Job');
+    const labels = Object.fromEntries(
+      Object.entries(job.metadata.labels ?? {}).filter(([name]) => !lost.includes(name)),
+    );
+    scenario.api.world.put(`${JOBS}/${job.metadata.name}`, { ...job, metadata: { ...job.metadata, labels } });
+  };
+  const cases = [
+    ['the label by which it is watched', [LABEL.managedBy]],
+    ['the label of its run', [LABEL.runUID]],
+    ['its labels', Object.values(LABEL)],
+  ] as const;
+
+  test.each(cases)('%s goes on, is not begun again, and goes with the run', async (_what, lost) => {
+    let hang = true;
+    await begin(() => (hang ? 'hang' : { exitCode: 0 }));
+    await scenario.turn(life, isRunning);
+    take(lost);
+    await scenario.turn(
+      life,
+      () => scenario.api.world.list(JOBS)[0]?.metadata.labels?.[LABEL.managedBy] !== undefined,
+    );
+    hang = false;
+    await scenario.turn(life);
+    expect(scenario.status.outcome).toMatchObject({ result: 'Succeeded' });
+    expect(scenario.simulation.created).toHaveLength(1);
+    expect(scenario.left).toEqual([]);
+  });
+
+  test.each(cases)('%s is ended when the run is canceled', async (_what, lost) => {
+    await begin(() => 'hang');
+    await scenario.turn(life, isRunning);
+    take(lost);
+    scenario.patchSpec({ cancel: true });
+    await scenario.turn(life);
+    expect(scenario.status.stages).toMatchObject([{ state: 'Canceled' }]);
+    expect(scenario.left).toEqual([]);
+  });
+
+  test('its labels when its pods have gone already is found all the same', async () => {
+    await begin(() => ({ exitCode: 0 }));
+    let taken = false;
+    await scenario.turn(life, () => {
+      if (!taken && scenario.status.outcome) {
+        take(Object.values(LABEL));
+        for (const pod of scenario.api.world.list(PODS))
+          scenario.api.world.delete(`${PODS}/${pod.metadata.name}`);
+        taken = true;
+      }
+      return scenario.isOver;
+    });
+    expect(taken).toBe(true);
+    expect(scenario.left).toEqual([]);
+  });
+});
+
+test('a pod that lost its Job and its label ends with the run all the same', async () => {
+  let hang = true;
+  await begin(() => (hang ? 'hang' : { exitCode: 0 }));
+  await scenario.turn(life, isRunning);
+  const [pod] = scenario.api.world.list(PODS);
+  if (!pod) throw new Error('there is no pod');
+  const [, job = ''] = /^(.*)-0-[a-z0-9]{5}$/.exec(pod.metadata.name ?? '') ?? [];
+  const name = `${job}-0-zzzzz`;
+  const labels = { ...pod.metadata.labels, [LABEL.managedBy]: 'somebody' };
+  const metadata = { name, namespace: 'data', uid: 'left', labels };
+  scenario.api.world.put(
+    `${PODS}/${name}`,
+    Object.assign({ metadata }, { spec: {}, status: { phase: 'Failed' } }),
+  );
+  hang = false;
+  await scenario.turn(life);
+  expect(scenario.left).toEqual([]);
+});
