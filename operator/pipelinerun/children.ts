@@ -37,6 +37,15 @@ export function podsOf(job: DeepReadonly<Job>, pods: readonly DeepReadonly<Pod>[
     );
 }
 
+/** Pods of an attempt whose Job is not there any more. */
+export function podsOfAttempt(
+  pods: readonly DeepReadonly<Pod>[],
+  stage: string,
+  attempt: number | undefined,
+): DeepReadonly<Pod>[] {
+  return pods.filter((pod) => pod.metadata.labels?.[LABEL.stage] === stage && attemptOf(pod) === attempt);
+}
+
 export function attemptOf(object: {
   readonly metadata: { readonly labels?: Readonly<Record<string, string>> };
 }): number {

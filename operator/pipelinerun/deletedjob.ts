@@ -11,6 +11,7 @@ import { isFinished } from './podfacts.ts';
 import { retryOrFail, startAttempt } from './stageattempt.ts';
 import { clip } from './text.ts';
 import type { Action, StageInput, StagePlan } from './types.ts';
+import { activeSeconds } from './usage.ts';
 
 /**
  * Whether a stage without a Job once had it. The status names an attempt only when its Job was there, or was refused;
@@ -28,7 +29,8 @@ export function replaceDeleted(input: StageInput, children: Children): StagePlan
   const attempt = prior.attempt ?? 1;
   const message = `somebody deleted the Job of attempt ${attempt}`;
   const failure: Failure = { reason: 'JobDeleted', message, disruption: true };
-  const ending = endLeft(input, { ...prior, state: 'Finalizing', reason: failure.reason, message });
+  const status = counted(input, children);
+  const ending = endLeft(input, { ...status, state: 'Finalizing', reason: failure.reason, message });
   if (ending) return ending;
   const next = retryOrFail(input, children, failure, false);
   return { ...next, actions: [{ type: 'ConfirmJobGone', stage: stage.name, attempt }, ...next.actions] };
@@ -40,9 +42,20 @@ export function beginAttempt(input: StageInput): StagePlan {
   return endLeft(input, { ...input.prior, message: '' }) ?? startAttempt(input, prior, prior.attempt ?? 1);
 }
 
+/** With the time of an attempt whose Job is gone. The status says so from then on, so that it is added once. */
+function counted(input: StageInput, children: Children): StageStatus {
+  const { prior } = input;
+  return wasDeleted(prior) ? { ...prior, activeSeconds: activeSeconds(input, children) } : prior;
+}
+
 /** A stage that has no Job, or has it no more, while its run is suspended. */
-export function suspendDeleted(input: StageInput): StagePlan {
-  const status: StageStatus = { ...input.prior, state: 'Waiting', reason: 'Suspended', message: '' };
+export function suspendDeleted(input: StageInput, children: Children): StagePlan {
+  const status: StageStatus = {
+    ...counted(input, children),
+    state: 'Waiting',
+    reason: 'Suspended',
+    message: '',
+  };
   return endLeft(input, status) ?? { status, actions: [], events: [] };
 }
 
@@ -55,12 +68,16 @@ function endLeft({ stage, prior, observed, now }: StageInput, waiting: StageStat
   if (!first) return undefined;
   const graces = left.map((pod) => pod.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS);
   const ends = endPods(left);
-  // Pods may be known before their Job: it is asked for before they lose anything.
+  // Pods may be known before their Job: it is asked for before they lose anything, and before the status says so.
   const confirm: Action = { type: 'ConfirmJobGone', stage: stage.name, attempt: prior.attempt ?? 1 };
+  const isNews = waiting.reason === 'JobDeleted' && prior.reason !== waiting.reason;
   const what = waiting.message ? `${waiting.message}; ` : '';
   return {
     status: { ...waiting, message: clip(`${what}pod ${first.metadata.name ?? ''} is ending`) },
-    actions: [...(ends.length > 0 ? [confirm, ...ends] : []), ...releaseLost(left, observed.lostPods)],
+    actions: [
+      ...(ends.length > 0 || isNews ? [confirm, ...ends] : []),
+      ...releaseLost(left, observed.lostPods),
+    ],
     events: [],
     lookAt: now.getTime() + Math.max(...graces) * 1000,
   };

@@ -47,23 +47,25 @@ export function endedAt(pod: PodView): number | undefined {
 }
 
 /** Seconds of work of one pod so far. */
-function activeSecondsOf(pod: PodView, now: number): number {
+function secondsOf(pod: PodView, now: number): number {
   const start = startedAt(pod);
   if (start === undefined) return 0;
   return Math.max(0, Math.round(((endedAt(pod) ?? now) - start) / 1000));
 }
 
-/**
- * Seconds of work since the Job began or was last resumed: summed over the pods that a worker had one after the other,
- * and of the worker with the most. What came before a suspension was counted when it began.
- */
+/** Seconds of work since the Job began or was last resumed. What came before a suspension was counted when it began. */
 export function activeSecondsSince(job: DeepReadonly<Job>, pods: readonly PodView[], now: number): number {
   const since = millis(job.status?.startTime) ?? 0;
+  const newer = pods.filter((pod) => (millis(pod.metadata.creationTimestamp) ?? Infinity) >= since);
+  return activeSecondsOf(newer, now);
+}
+
+/** Summed over the pods that a worker had one after the other, and of the worker with the most. */
+export function activeSecondsOf(pods: readonly PodView[], now: number): number {
   const workers = new Map<number, number>();
   for (const pod of pods) {
-    if ((millis(pod.metadata.creationTimestamp) ?? Infinity) < since) continue;
     const index = workerIndex(pod);
-    workers.set(index, (workers.get(index) ?? 0) + activeSecondsOf(pod, now));
+    workers.set(index, (workers.get(index) ?? 0) + secondsOf(pod, now));
   }
   return Math.max(0, ...workers.values());
 }

@@ -1,14 +1,21 @@
 /** What the attempts of a stage have used up, and what its workers are doing. Pure. */
 import type { StageStatus } from '../api/status.ts';
 import { startingWorkers } from '../stages/workerspec.ts';
-import type { Children } from './children.ts';
-import { activeSecondsSince, isFinished } from './podfacts.ts';
+import { type Children, podsOfAttempt } from './children.ts';
+import { activeSecondsOf, activeSecondsSince, isFinished } from './podfacts.ts';
 import type { StageInput } from './types.ts';
 
-/** Seconds that the pods of the stage have run, over all attempts. While a stage is suspended, what its pods did is counted already. */
-export function activeSeconds({ prior, now }: StageInput, { job, pods }: Children): number {
+/**
+ * Seconds that the pods of the stage have run, over all attempts. What they did before the stage was suspended, or before
+ * its Job was seen to be gone, was counted then.
+ */
+export function activeSeconds({ stage, prior, observed, now }: StageInput, { job, pods }: Children): number {
   const before = prior.activeSeconds ?? 0;
-  return job && prior.reason !== 'Suspended' ? before + activeSecondsSince(job, pods, now.getTime()) : before;
+  if (prior.reason === 'Suspended' || prior.reason === 'JobDeleted') return before;
+  if (job) return before + activeSecondsSince(job, pods, now.getTime());
+  // Nothing is known of pods that went with their Job while no operator was there.
+  const left = podsOfAttempt(observed.pods, stage.name, prior.attempt);
+  return before + activeSecondsOf(left, now.getTime());
 }
 
 export function workersStatus(

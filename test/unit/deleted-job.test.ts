@@ -54,8 +54,12 @@ describe('the Job of a running stage that is gone', () => {
   });
 
   test('is not replaced before its pods have ended', () => {
-    const made = plan(statusOf({}), { pods: [orphan({ status: running(10), deleted: 130 })] });
-    expect(made.actions).toEqual([]);
+    const pods = [orphan({ status: running(10), deleted: 130 })];
+    const made = plan(statusOf({}), { pods });
+    expect(made.actions, 'before anybody can read that it is gone').toEqual([
+      { type: 'ConfirmJobGone', stage: 'work', attempt: 1 },
+    ]);
+    expect(plan(made.status, { pods }).actions).toEqual([]);
     expect(first(made)).toMatchObject({ attempt: 1, reason: 'JobDeleted' });
     expect(made.requeueAfterMs).toBe(30_000);
     const over = plan(made.status, { pods: [orphan({ status: ended(10, 101, 143) })] });
@@ -73,7 +77,47 @@ describe('the Job of a running stage that is gone', () => {
   test('whose node is dead does not hold the stage', () => {
     const pods = [orphan({ status: running(10), deleted: 130 })];
     const made = plan(statusOf({}), { pods, lostPods: new Set(['job-work-1-pod']) });
-    expect(made.actions.map(({ type }) => type)).toEqual(['ReleasePod']);
+    expect(made.actions.map(({ type }) => type)).toEqual(['ConfirmJobGone', 'ReleasePod']);
+  });
+
+  test('has the time that its pods ran counted, once', () => {
+    const made = plan(statusOf({ activeSeconds: 7 }), {
+      pods: [orphan({ status: running(10), deleted: 130 })],
+    });
+    expect(first(made)?.activeSeconds).toBe(97);
+    const still = plan(made.status, { pods: [orphan({ status: running(10), deleted: 130 })] });
+    expect(first(still)?.activeSeconds).toBe(97);
+    const over = plan(still.status, { pods: [orphan({ status: ended(10, 99, 143) })] });
+    expect(over.actions.at(-1)).toMatchObject({ type: 'CreateJob', attempt: 2, activeSeconds: 97 });
+  });
+
+  test('has it counted also when they had ended already', () => {
+    const made = plan(statusOf({}), { pods: [orphan({ status: ended(10, 60, 143) })] });
+    expect(made.actions.at(-1)).toMatchObject({ type: 'CreateJob', attempt: 2, activeSeconds: 50 });
+  });
+
+  test('has none of an earlier attempt counted with it', () => {
+    const earlier = podOf(jobOf('work', { attempt: 1 }), { status: ended(0, 5, 1) });
+    const own = podOf(jobOf('work', { attempt: 2 }), { status: ended(10, 60, 143) });
+    const made = plan(statusOf({ attempt: 2, activeSeconds: 5 }), { pods: [earlier, own] });
+    expect(made.actions.at(-1)).toMatchObject({ type: 'CreateJob', attempt: 3, activeSeconds: 55 });
+  });
+
+  test('leaves its time also to a run that is canceled or suspended then', () => {
+    const pods = [orphan({ status: running(10) })];
+    const ending = (spec: { cancel?: boolean; suspend?: boolean }) =>
+      planRun(
+        observedOf(runOf({ ...spec, stages: [{ name: 'work', container }] }, statusOf({})), { pods }),
+        at(100),
+      );
+    expect(first(ending({ cancel: true }))).toMatchObject({ state: 'Canceled', activeSeconds: 90 });
+    const suspended = ending({ suspend: true });
+    expect(first(suspended)).toMatchObject({ state: 'Waiting', activeSeconds: 90 });
+    const again = planRun(
+      observedOf(runOf({ suspend: true, stages: [{ name: 'work', container }] }, suspended.status), { pods }),
+      at(120),
+    );
+    expect(first(again)?.activeSeconds).toBe(90);
   });
 });
 
