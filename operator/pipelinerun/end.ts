@@ -14,9 +14,6 @@ import { conditionOf, withConditions } from './status.ts';
 import { clip } from './text.ts';
 import type { Observed, Plan } from './types.ts';
 
-/** Between tries to store a record that the store has refused for commitTimeoutSeconds, in milliseconds. */
-const LATE_COMMIT_MS = 60_000;
-
 export function planEnd(observed: Observed, status: PipelineRunStatus, now: Date): Plan {
   const stages = observed.run.spec.stages.map((stage) => stopStage(observed, status, stage, now));
   const base: Plan = {
@@ -110,7 +107,6 @@ function afterTerminal(
       actions: done ? [] : [{ type: 'ConfirmNothingLeft' }],
       status: next,
       commit: { discrepancies },
-      requeueAfterMs: LATE_COMMIT_MS,
     };
   if (!held) return { ...base, status: next, ...expire(observed, status, now) };
   const note = 'the record could not be stored before the PipelineRun was deleted';

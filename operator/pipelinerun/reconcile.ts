@@ -44,8 +44,6 @@ export interface RunDeps extends ObserveDeps {
 
 /** Before anything that still exists is looked for again, in milliseconds. */
 const STILL_THERE_MS = 1_000;
-/** Between tries to store the record of a run that is being deleted, in milliseconds. */
-const DELETION_RETRY_MS = 2_000;
 
 export function createReconcile(deps: RunDeps): Reconcile {
   return async (key, log, signal) => {
@@ -172,14 +170,9 @@ async function store(
   log: Logger,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const { run } = observed;
   const stored = await commitRecord(key, observed, plan, deps, log, signal);
-  const after = planStored(observed, plan, stored, deps.settings, deps.clock.now());
-  const inMs = await carryOut(key, after, observed, deps, log, signal);
-  if (stored.ok || after.afterwards) return inMs;
-  // Refused, and time is left: little of it when the object is being deleted, else the queue's own back-off decides.
-  if (run.metadata.deletionTimestamp !== undefined) return DELETION_RETRY_MS;
-  throw new Error(`the results store refused the record: ${stored.message}`);
+  const after = planStored(observed, plan, stored, deps.settings, deps.clock.now(), Math.random());
+  return await carryOut(key, after, observed, deps, log, signal);
 }
 
 function watchPending(run: PipelineRun, plan: Plan, { pending }: RunDeps): void {

@@ -17,13 +17,42 @@ function commitDeadline(observed: Observed, status: PipelineRunStatus, settings:
     : Math.min(decided, deleted + DELETION_GRACE_SECONDS * 1000 + DELETION_COMMIT_MS);
 }
 
-/** Status after the record was stored, or refused by its store. */
+/** Shortest and longest time between two tries, in milliseconds. */
+const FIRST_TRY_MS = 1_000;
+const LONGEST_TRY_MS = 30_000;
+/** Between tries once the run is being deleted, or is terminal without its record. */
+const DELETION_TRY_MS = 2_000;
+const LATE_TRY_MS = 60_000;
+
+/**
+ * How long until a store that has refused is asked again: a quarter of the time for which it has, but not beyond the
+ * deadline. Up to half as much again keeps runs apart that lost their store at the same moment.
+ */
+function untilNextTry(
+  observed: Observed,
+  status: PipelineRunStatus,
+  settings: PlanSettings,
+  now: Date,
+  jitter: number,
+): number {
+  if (conditionOf(status, 'Succeeded')?.status !== 'Unknown') return LATE_TRY_MS * (1 + jitter / 2);
+  const left = Math.max(0, commitDeadline(observed, status, settings) - now.getTime());
+  const refused = now.getTime() - (millis(status.outcome?.time) ?? now.getTime());
+  const wait =
+    observed.run.metadata.deletionTimestamp === undefined
+      ? Math.min(LONGEST_TRY_MS, Math.max(FIRST_TRY_MS, refused / 4))
+      : DELETION_TRY_MS;
+  return Math.min(left, wait * (1 + jitter / 2));
+}
+
+/** Status after the record was stored, or refused by its store. `jitter` from 0 to 1. */
 export function planStored(
   observed: Observed,
   plan: Plan,
   stored: Stored,
   settings: PlanSettings,
   now: Date,
+  jitter: number,
 ): Plan {
   const { status } = plan;
   const { outcome } = status;
@@ -44,12 +73,15 @@ export function planStored(
             now,
           ),
         }
-      : plan;
+      : { ...plan, requeueAfterMs: untilNextTry(observed, status, settings, now, jitter) };
   }
   const late = now.getTime() >= commitDeadline(observed, status, settings);
   if (!stored.ok && !late) {
     const value: ConditionValue = { status: 'False', reason: 'ResultsNotStored', message: stored.message };
-    return { ...plan, status: withConditions(status, { LogsStored: value }, generation, now) };
+    // A store may say the same in other words each time; a status write for that would bring the run back at once.
+    const known = conditionOf(status, 'LogsStored')?.reason === value.reason;
+    const next = known ? status : withConditions(status, { LogsStored: value }, generation, now);
+    return { ...plan, status: next, requeueAfterMs: untilNextTry(observed, status, settings, now, jitter) };
   }
   const summary = summarize(
     observed.run.spec,
@@ -78,6 +110,7 @@ export function planStored(
   return {
     ...plan,
     status: next,
+    ...(stored.ok ? {} : { requeueAfterMs: untilNextTry(observed, next, settings, now, jitter) }),
     afterwards: observed.jobs.length > 0 ? [{ type: 'DeleteJobs' }] : [],
     events: [
       {

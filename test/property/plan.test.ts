@@ -330,7 +330,7 @@ describe('the plan of a run whose outcome is decided', () => {
     const record = { ok: true, logsComplete: true, location: 's3://results/x/' } as const;
     fc.assert(
       fc.property(decided, (observed) => {
-        const stored = planStored(observed, plan(observed), record, settings, at(NOW));
+        const stored = planStored(observed, plan(observed), record, settings, at(NOW), 0);
         expect(oversize(stored.status)).toEqual([]);
         const over = plan(withStatus(observed, stored.status));
         const actions = [...over.actions, ...(over.afterwards ?? [])];
