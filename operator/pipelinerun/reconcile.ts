@@ -14,18 +14,18 @@ import type { Results } from '../results/types.ts';
 import type { PodSettings } from '../stages/settings.ts';
 import type { RunMetrics } from '../telemetry/runsink.ts';
 import { applyActions } from './apply.ts';
+import { askStore } from './askstore.ts';
 import { commitRecord, findEarlierRecord } from './commit.ts';
 import { type ApplyDeps, StillThere } from './effects.ts';
 import { tellForeign } from './end.ts';
 import { observe, type ObserveDeps, pendingKey } from './observe.ts';
 import { planRun } from './plan.ts';
+import { questionsOf } from './questions.ts';
 import { pipelineRuns } from './resource.ts';
 import { refuseStage } from './refusal.ts';
 import { planStored } from './stored.ts';
 import { countTransition } from './transitions.ts';
 import type { Observed, Plan, PlanSettings } from './types.ts';
-import { findUnplanned } from './unplanned.ts';
-import { findUnreported } from './unreported.ts';
 import type { StatusWriter, Written } from './write.ts';
 
 export interface RunDeps extends ObserveDeps {
@@ -66,10 +66,10 @@ async function reconcileRun(
   const { uid } = run.metadata;
   deps.ledger.begin(uid, run.status?.startTime ?? run.metadata.creationTimestamp, run.status?.nodes);
   const record = await findEarlierRecord(run, deps, log, signal);
-  await findUnplanned(run, deps, log, signal);
-  await findUnreported(run, deps, log, signal);
+  const told = observe(run, deps, deps.clock.now(), record);
+  const asked = await askStore(run, questionsOf(told), deps, log, signal);
   const now = deps.clock.now();
-  const observed = observe(run, deps, now, record);
+  const observed = asked ? observe(run, deps, now, record) : told;
   const plan = planRun(observed, now);
   watchPending(run, plan, deps);
   const looks = [

@@ -2,6 +2,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
 import { isTerminal } from '../../operator/api/status.ts';
+import type { AttemptRef } from '../../operator/results/types.ts';
+import type { WorkerManifest } from '../../workers/contract/manifests.ts';
 import type { Life } from '../support/simulation/operator.ts';
 import { Scenario, type ScenarioOptions } from '../support/simulation/scenario.ts';
 
@@ -35,6 +37,23 @@ const isRunning = (name: string) => (): boolean =>
   stage(name)?.state === 'Running' ||
   stage(name)?.state === 'Starting' ||
   stage(name)?.state === 'Provisioning';
+
+/** What a worker leaves in the store when it has done its part. */
+function wordOf(ref: AttemptRef): WorkerManifest {
+  return {
+    kind: 'worker',
+    version: 1,
+    run: { uid: ref.runUID, name: ref.run, namespace: ref.namespace },
+    stage: ref.stage,
+    index: ref.index,
+    attempt: ref.attempt,
+    podUID: ref.podUID,
+    podName: ref.podName,
+    startTime: '2026-01-01T00:00:00Z',
+    endTime: '2026-01-01T00:00:01Z',
+    exit: { code: 0, started: true },
+  };
+}
 
 describe('stages', () => {
   test('a failed stage skips what depends on it and leaves the others alone', async () => {
@@ -103,32 +122,21 @@ describe('stages', () => {
       stages: [{ name: 'arrange', copy: { ...copy, maxFailures: 5 } }],
     };
     await begin({ spec, script: () => ({ exitCode: 0 }) });
-    scenario.records.lastWord = ({
-      runUID,
-      run,
-      namespace,
-      stage: name,
-      index,
-      attempt,
-      podUID,
-      podName,
-    }) => ({
-      kind: 'worker',
-      version: 1,
-      run: { uid: runUID, name: run, namespace },
-      stage: name,
-      index,
-      attempt,
-      podUID,
-      podName,
-      startTime: '2026-01-01T00:00:00Z',
-      endTime: '2026-01-01T00:00:01Z',
-      exit: { code: 0, started: true },
+    scenario.records.lastWord = (attempt) => ({
+      ...wordOf(attempt),
       copy: { planned: 9, copied: 7, renamed: 7, skipped: 0, unchanged: 0, moved: 0, failed: 2, bytes: 70 },
     });
     await scenario.turn(life);
     expect(stage('arrange')).toMatchObject({ state: 'Succeeded', reason: 'CopiedWithFailures' });
     expect(scenario.status.outcome).toMatchObject({ result: 'Succeeded', reason: 'CopiedWithFailures' });
+  });
+
+  test('a worker that had done its part when it was lost is not begun again', async () => {
+    await begin({ spec: oneStage, script: () => ({ exitCode: 137 }) });
+    scenario.records.lastWord = wordOf;
+    await scenario.turn(life);
+    expect(stage('work')).toMatchObject({ state: 'Succeeded', attempt: 1 });
+    expect(scenario.simulation.created).toHaveLength(1);
   });
 
   test('a stage that runs too long is ended', async () => {

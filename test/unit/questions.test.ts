@@ -1,0 +1,143 @@
+/** What the results store is asked for, and what its answers are good for. */
+import { describe, expect, test } from 'vitest';
+import type { Stage } from '../../operator/api/pipelinerun.ts';
+import type { StageStatus } from '../../operator/api/status.ts';
+import type { Job } from '../../operator/kube/types.ts';
+import { silentLogger } from '../../operator/kube/logger.ts';
+import { askStore } from '../../operator/pipelinerun/askstore.ts';
+import { questionsOf } from '../../operator/pipelinerun/questions.ts';
+import type { Observed } from '../../operator/pipelinerun/types.ts';
+import { WorkerFacts } from '../../operator/pipelinerun/workerfacts.ts';
+import type { WorkerManifest } from '../../workers/contract/manifests.ts';
+import { ManualClock } from '../support/fakeapi/manual-clock.ts';
+import {
+  conditionOfJob,
+  ended,
+  jobOf,
+  observedOf,
+  podOf,
+  runOf,
+  running,
+  stamp,
+} from '../support/plan/observed.ts';
+
+const copyStage: Stage = {
+  name: 'work',
+  workers: 2,
+  copy: { source: { bucket: 'a' }, destination: { bucket: 'b' } },
+};
+const plainStage: Stage = { name: 'work', container: { image: 'busybox:1', command: ['true'] } };
+const runWith = (stage: Stage, status: Partial<StageStatus> = {}) =>
+  runOf(
+    { stages: [stage] },
+    { startTime: stamp(0), stages: [{ name: 'work', state: 'Running', ...status }] },
+  );
+const run = runWith(copyStage);
+
+const word = (podUID: string, index: number, attempt: number, code: number): WorkerManifest => ({
+  kind: 'worker',
+  version: 1,
+  run: { uid: 'run-uid', name: 'nightly', namespace: 'data' },
+  stage: 'work',
+  index,
+  attempt,
+  podUID,
+  podName: podUID,
+  startTime: stamp(0),
+  endTime: stamp(9),
+  exit: { code, started: true },
+});
+
+const over = (attempt: number, type: 'Complete' | 'Failed'): Job =>
+  jobOf('work', {
+    attempt,
+    spec: { completions: 2, parallelism: 2 },
+    status: { conditions: [conditionOfJob(type, 'True')] },
+  });
+
+function bed(stored: readonly WorkerManifest[]) {
+  const facts = new WorkerFacts(new ManualClock(), () => undefined);
+  const results = {
+    findManifest: async () => undefined,
+    findManifests: async (_run: unknown, _stage: string, index: number) =>
+      stored.filter((manifest) => manifest.index === index),
+    findPlan: async () => undefined,
+  };
+  const look = async (job: Job): Promise<string[]> => {
+    const observed = observedOf(run, {
+      jobs: [job],
+      reports: facts.reports('run-uid'),
+      heard: facts.heard('run-uid'),
+    });
+    const signal = AbortSignal.timeout(10_000);
+    await askStore(run, questionsOf(observed), { facts, results }, silentLogger, signal);
+    return [...facts.reports('run-uid').keys()].toSorted();
+  };
+  return { facts, look };
+}
+
+/** The pods about whose last words the store is asked. */
+function askedPods(
+  stage: Stage,
+  status: Partial<StageStatus>,
+  more: Partial<Omit<Observed, 'run'>>,
+): string[] {
+  const questions = questionsOf(observedOf(runWith(stage, status), more));
+  return questions.flatMap((question) => (question.about === 'Pod' ? [question.attempt.podUID] : []));
+}
+
+describe('the last word of a pod', () => {
+  const job = jobOf('work');
+  const uid = 'job-work-1-pod';
+  const failed = podOf(job, { status: ended(10, 20, 137) });
+  const well = podOf(job, { status: ended(10, 20, 0) });
+  const open = podOf(job, { status: running(10) });
+
+  test.each<[string, Stage, Partial<Omit<Observed, 'run'>>]>([
+    ['one of a copy that ended', copyStage, { pods: [well] }],
+    ['one of a copy that failed', copyStage, { pods: [failed] }],
+    ['one of any stage that failed', plainStage, { pods: [failed] }],
+    ['one whose node is lost', plainStage, { pods: [open], lostPods: new Set([uid]) }],
+  ])('is asked for: %s', (_which, stage, more) => {
+    expect(askedPods(stage, {}, { jobs: [job], ...more })).toEqual([uid]);
+  });
+
+  test.each<[string, Partial<StageStatus>, Partial<Omit<Observed, 'run'>>]>([
+    ['one that runs', {}, { pods: [open] }],
+    ['one whose success shows by itself', {}, { pods: [well] }],
+    ['one that was heard', {}, { pods: [failed], reports: new Map([[uid, word(uid, 0, 1, 0)]]) }],
+    ['one of a stage that has ended', { state: 'Failed' }, { pods: [failed] }],
+  ])('is not asked for: %s', (_which, status, more) => {
+    expect(askedPods(plainStage, status, { jobs: [job], ...more })).toEqual([]);
+  });
+
+  test('of the pod whose outputs count is asked for also when it is gone', () => {
+    expect(askedPods(plainStage, { admitted: 'gone' }, { jobs: [job], pods: [] })).toEqual(['gone']);
+    expect(askedPods(plainStage, { admitted: uid }, { jobs: [job], pods: [open] })).toEqual([]);
+  });
+});
+
+test('the plan of a copy is asked for once its stage is seen to be running, until it is known', () => {
+  const asked = (status: Partial<StageStatus>, plans = new Map<string, number>()): boolean =>
+    questionsOf(observedOf(runWith(copyStage, status), { plans })).some(({ about }) => about === 'Plan');
+  expect(asked({})).toBe(true);
+  expect(asked({ state: 'Provisioning' })).toBe(false);
+  expect(asked({}, new Map([['work', 2]]))).toBe(false);
+});
+
+test('a worker that had failed before it did its part is not taken to have spoken', async () => {
+  const { facts, look } = bed([word('second-try', 1, 1, 0)]);
+  facts.found('run-uid', word('zero', 0, 1, 0));
+  facts.found('run-uid', word('first-try', 1, 1, 12));
+  expect(await look(over(1, 'Complete'))).toEqual(['first-try', 'second-try', 'zero']);
+});
+
+test('another Job of the stage is asked about anew', async () => {
+  const stored = [word('zero', 0, 1, 0), word('one', 1, 1, 12)];
+  const { facts, look } = bed(stored);
+  expect(await look(over(1, 'Failed'))).toEqual(['one', 'zero']);
+  expect(facts.heard('run-uid')).toEqual(new Set(['job-work-1']));
+  stored.push(word('zero-again', 0, 2, 0), word('one-again', 1, 2, 0));
+  expect(await look(over(2, 'Complete'))).toEqual(['one', 'one-again', 'zero', 'zero-again']);
+  expect(facts.heard('run-uid')).toEqual(new Set(['job-work-1', 'job-work-2']));
+});
