@@ -8,7 +8,7 @@ import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly, Job, KubeObject, OwnerReference, Pod } from '../kube/types.ts';
 import { attemptOf } from './children.ts';
 
-type Run = Pick<PipelineRun, 'metadata' | 'spec' | 'status'>;
+type Run = Pick<PipelineRun, 'metadata' | 'status'>;
 
 export function controllerOf({
   metadata,
@@ -38,12 +38,11 @@ function isNameOfPodOf(job: string, pod: string): boolean {
   return pod.slice(0, -5) === job.slice(0, MAX_PREFIX - suffix.length) + suffix;
 }
 
-/** Names of all Jobs that the run may have: the newest attempts may have begun without a word in the status. */
-export function jobNamesOf({ metadata, spec, status }: Run): string[] {
-  return spec.stages.flatMap(({ name }) => {
-    const known = status?.stages?.find((stage) => stage.name === name)?.attempt ?? 0;
-    return Array.from({ length: known + 1 }, (_, before) => jobName(metadata, name, before + 1));
-  });
+/** Names of the Jobs of all attempts that the status knows. */
+export function jobNamesOf({ metadata, status }: Run): string[] {
+  return (status?.stages ?? []).flatMap(({ name, attempt = 0 }) =>
+    Array.from({ length: attempt }, (_, before) => jobName(metadata, name, before + 1)),
+  );
 }
 
 /** Labels of ours that a Job has lost: it makes its pods with the same ones, and those nobody can change. */
