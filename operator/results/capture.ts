@@ -33,7 +33,6 @@ export class PodsLogCapture implements LogCapture {
   readonly #deps: PodCaptureDeps;
   readonly #pods = new Map<string, PodCapture>();
   readonly #over = new Set<string>();
-  readonly #listeners: ((runUID: string) => void)[] = [];
   #stopped = false;
 
   constructor(options: CaptureOptions) {
@@ -57,7 +56,6 @@ export class PodsLogCapture implements LogCapture {
       following: new Limiter(limits.following),
       finishing: new Limiter(limits.finishing),
       onChunk: (entry) => options.onChunk?.(entry),
-      onSettled: (runUID) => this.#tell(runUID),
     };
   }
 
@@ -77,10 +75,6 @@ export class PodsLogCapture implements LogCapture {
 
   settled(podUID: string): boolean {
     return this.#pods.get(podUID)?.settled ?? false;
-  }
-
-  onSettled(listener: (runUID: string) => void): void {
-    this.#listeners.push(listener);
   }
 
   /** The pod as it was last seen; undefined when this process never saw it. */
@@ -139,9 +133,5 @@ export class PodsLogCapture implements LogCapture {
     this.#stopped = true;
     await Promise.all([...this.#pods.values()].map((capture) => capture.stop()));
     this.#pods.clear();
-  }
-
-  #tell(runUID: string): void {
-    for (const listener of this.#listeners) listener(runUID);
   }
 }

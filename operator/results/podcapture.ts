@@ -30,7 +30,6 @@ export interface PodCaptureDeps {
   logger: Logger;
   /** A chunk was stored: for metrics and for those who follow. */
   onChunk(entry: ChunkEntry): void;
-  onSettled(runUID: string): void;
 }
 
 interface Reading {
@@ -266,7 +265,6 @@ export class PodCapture {
   #settle(): void {
     this.#settled = true;
     this.#closed = true;
-    this.#deps.onSettled(this.#attempt.runUID);
   }
 }
 

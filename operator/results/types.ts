@@ -62,8 +62,6 @@ export interface LogCapture {
   observeGone(podUID: string): void;
   /** True when every container that ever started has been read to its end, or the pod is gone; false when unknown. */
   settled(podUID: string): boolean;
-  /** Called each time a pod of the run became settled. */
-  onSettled(listener: (runUID: string) => void): void;
   stop(): Promise<void>;
 }
 

@@ -147,7 +147,6 @@ export class Life {
         observe: () => undefined,
         observeGone: () => undefined,
         settled: () => true,
-        onSettled: () => undefined,
         stop: async () => undefined,
       },
       commit: async (input, signal) => {
