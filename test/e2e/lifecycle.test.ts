@@ -1,7 +1,9 @@
 /** Deletion and cancel at every phase of a run. A run whose stages have all ended keeps its outcome. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LABEL } from '../../operator/api/names.ts';
+import { jobs } from '../../operator/kube/resource.ts';
 import { runRecord } from '../../workers/contract/manifests.ts';
-import { type Bed, conditionOf, openBed, stageOf } from '../support/e2e/bed.ts';
+import { type Bed, conditionOf, openBed, stageOf, unique } from '../support/e2e/bed.ts';
 import { NAMESPACE, RESULTS_BUCKET } from '../support/e2e/names.ts';
 import { settled } from '../support/e2e/outcome.ts';
 import { bring, PHASES, type Phase } from '../support/e2e/phases.ts';
@@ -79,4 +81,27 @@ test.concurrent('cancel wins over suspend, and cannot be taken back', async () =
   await expect(bed.patch(brought.name, { cancel: false })).rejects.toThrow(/cancel/);
   const run = await bed.finished(brought.name);
   expect(conditionOf(run, 'Succeeded')).toMatchObject({ reason: 'Canceled' });
+});
+
+test.concurrent('a Job that somebody takes the labels from is found, and ends with its run; what bears them by hand is left alone', async () => {
+  await using brought = await bring(bed, 'Running');
+  const labelSelector = `${LABEL.runUID}=${brought.uid}`;
+  const [job] = (await bed.client.list(jobs, NAMESPACE, { labelSelector })).items;
+  const mine = unique('mine');
+  const template = {
+    spec: { restartPolicy: 'Never', containers: [{ name: 'any', image: 'localhost/any:1' }] },
+  };
+  await bed.client.create(jobs, NAMESPACE, {
+    metadata: { name: mine, labels: { ...job?.metadata.labels } },
+    spec: { suspend: true, template },
+  });
+  const labels = Object.fromEntries(Object.values(LABEL).map((label) => [label, null]));
+  await bed.client.mergePatch(jobs, NAMESPACE, job?.metadata.name ?? '', { metadata: { labels } });
+  await bed.patch(brought.name, { cancel: true });
+  const run = await bed.finished(brought.name);
+  expect(stageOf(run, 'work')?.state).toBe('Canceled');
+  expect(await bed.left(brought.uid)).toEqual([mine]);
+  await expect(bed.client.get(jobs, NAMESPACE, job?.metadata.name ?? '')).rejects.toThrow(/not found/);
+  expect(await bed.warnings(brought.uid)).toContain('ForeignObject');
+  await bed.client.delete(jobs, NAMESPACE, mine, { propagationPolicy: 'Background' });
 });
