@@ -67,7 +67,7 @@ export class Reflector<T extends KubeObject> {
   #from: string | undefined;
   /** The last list or watch said that our versions are unknown to the server: ask for the newest. */
   #needsNewest = false;
-  /** Refused watches and lists since a watch last worked. */
+  /** Refused watches and lists since one of them last worked. */
   #refusals = 0;
 
   constructor(options: ReflectorOptions<T>) {
@@ -114,6 +114,8 @@ export class Reflector<T extends KubeObject> {
     );
     this.#from = list.metadata.resourceVersion;
     this.#needsNewest = false;
+    // Lists work again. One refusal is kept: a server that calls every version expired would be listed without a pause.
+    this.#refusals = Math.min(this.#refusals, 1);
     return 0;
   }
 
