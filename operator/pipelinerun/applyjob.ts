@@ -6,7 +6,7 @@ import { jobs } from '../kube/resource.ts';
 import type { Job, JobSpec } from '../kube/types.ts';
 import { type ApplyDeps, StillThere } from './effects.ts';
 import { buildJob } from './job.ts';
-import { isOurJob, lostLabels } from './ours.ts';
+import { isOurJob, lossesOf } from './ours.ts';
 import type { Action } from './types.ts';
 
 /** The cluster will not take the Job of a stage as it is. */
@@ -89,8 +89,8 @@ export async function findJob(
 }
 
 /**
- * The Job of that name, if it is the run's. One that somebody took our labels from gets them back: without them no
- * cache would ever have it again.
+ * The Job of that name, if it is the run's. One that somebody took our labels or its owner from gets them back: without
+ * them no cache would ever have it again as one of the run.
  */
 export async function lookForJob(
   name: string,
@@ -101,10 +101,11 @@ export async function lookForJob(
   const { namespace } = run.metadata;
   try {
     const found = await client.get(jobs, namespace, name, { signal });
-    if (!isOurJob(found, run)) return undefined;
-    const labels = lostLabels(found);
-    if (Object.keys(labels).length === 0) return found;
-    const patch = { metadata: { uid: found.metadata.uid, labels } };
+    const losses = lossesOf(found, run);
+    if (!losses || Object.keys(losses).length === 0) return losses && found;
+    // A merge patch replaces the whole list of owners, so it must not land on a newer object than was read.
+    const { uid, resourceVersion } = found.metadata;
+    const patch = { metadata: { uid, resourceVersion, ...losses } };
     const written = await client.mergePatch(jobs, namespace, name, patch, { signal });
     wrote(jobs, written.metadata.resourceVersion);
     return written;

@@ -1,6 +1,6 @@
 /** Attempt of a stage -> Job manifest. Pure. */
 import { limitsOf, stageKind } from '../api/defaults.ts';
-import { API_VERSION, KIND, LABEL, MANAGED_BY, jobName } from '../api/names.ts';
+import { LABEL, MANAGED_BY, jobName } from '../api/names.ts';
 import type { Stage } from '../api/pipelinerun.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly, Job, JobSpec, PodSpec } from '../kube/types.ts';
@@ -9,6 +9,7 @@ import { copyPod } from '../stages/copy.ts';
 import type { PodSettings } from '../stages/settings.ts';
 import { startingWorkers } from '../stages/workerspec.ts';
 import { disruptedBefore } from './disruptions.ts';
+import { ownerOf } from './ours.ts';
 import { CONTAINERS } from '../../workers/contract/environment.ts';
 import { EXIT, HOPELESS_EXIT_CODES } from '../../workers/contract/exitcodes.ts';
 
@@ -51,9 +52,7 @@ export function buildJob(
       namespace,
       labels,
       ...(disruptions > 0 ? { annotations: disruptedBefore(disruptions) } : {}),
-      ownerReferences: [
-        { apiVersion: API_VERSION, kind: KIND, name, uid, controller: true, blockOwnerDeletion: true },
-      ],
+      ownerReferences: [ownerOf(run)],
     },
     spec: {
       completionMode: 'Indexed',

@@ -3,7 +3,7 @@
  * the names of our Jobs have a digest of the run in them, those of pods begin with their Job's, and no name ever changes.
  * Pure.
  */
-import { jobName, LABEL } from '../api/names.ts';
+import { API_VERSION, jobName, KIND, LABEL } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly, Job, KubeObject, OwnerReference, Pod } from '../kube/types.ts';
 import { attemptOf } from './children.ts';
@@ -45,9 +45,27 @@ export function jobNamesOf({ metadata, status }: Run): string[] {
   );
 }
 
-/** Labels of ours that a Job has lost: it makes its pods with the same ones, and those nobody can change. */
-export function lostLabels({ metadata, spec }: DeepReadonly<Job>): Record<string, string> {
+/** How the Jobs of a run name it as their controller. */
+export function ownerOf({ metadata: { name, uid } }: Run): OwnerReference {
+  return { apiVersion: API_VERSION, kind: KIND, name, uid, controller: true, blockOwnerDeletion: true };
+}
+
+/**
+ * What a Job with the name of one of ours has lost of its metadata; undefined for one that is not ours. It makes its pods
+ * with our labels, and those nobody can change.
+ */
+export function lossesOf(
+  { metadata, spec }: DeepReadonly<Job>,
+  run: Run,
+): Pick<KubeObject['metadata'], 'labels' | 'ownerReferences'> | undefined {
   const made = spec.template.metadata?.labels ?? {};
+  const owned = isOurJob({ metadata }, run);
+  const orphaned = controllerOf({ metadata }) === undefined && made[LABEL.runUID] === run.metadata.uid;
+  if (!owned && !orphaned) return undefined;
   const lost = Object.values(LABEL).filter((name) => metadata.labels?.[name] !== made[name]);
-  return Object.fromEntries(lost.map((name) => [name, made[name] ?? '']));
+  const labels = Object.fromEntries(lost.map((name) => [name, made[name] ?? '']));
+  return {
+    ...(lost.length > 0 ? { labels } : {}),
+    ...(owned ? {} : { ownerReferences: [...(metadata.ownerReferences ?? []), ownerOf(run)] }),
+  };
 }

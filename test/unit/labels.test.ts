@@ -78,12 +78,16 @@ describe('a Job that loses', () => {
     const labels = Object.fromEntries(
       Object.entries(job.metadata.labels ?? {}).filter(([name]) => !lost.includes(name)),
     );
-    scenario.api.world.put(`${JOBS}/${job.metadata.name}`, { ...job, metadata: { ...job.metadata, labels } });
+    const ownerReferences = lost.includes('owner') ? [] : (job.metadata.ownerReferences ?? []);
+    const metadata = { ...job.metadata, labels, ownerReferences };
+    scenario.api.world.put(`${JOBS}/${job.metadata.name}`, { ...job, metadata });
   };
   const cases = [
     ['the label by which it is watched', [LABEL.managedBy]],
     ['the label of its run', [LABEL.runUID]],
     ['its labels', Object.values(LABEL)],
+    ['its owner', ['owner']],
+    ['its owner and its labels', ['owner', ...Object.values(LABEL)]],
   ] as const;
 
   test.each(cases)('%s goes on, is not begun again, and goes with the run', async (_what, lost) => {
@@ -91,10 +95,10 @@ describe('a Job that loses', () => {
     await begin(() => (hang ? 'hang' : { exitCode: 0 }));
     await scenario.turn(life, isRunning);
     take(lost);
-    await scenario.turn(
-      life,
-      () => scenario.api.world.list(JOBS)[0]?.metadata.labels?.[LABEL.managedBy] !== undefined,
-    );
+    await scenario.turn(life, () => {
+      const { labels, ownerReferences = [] } = scenario.api.world.list(JOBS)[0]?.metadata ?? {};
+      return labels?.[LABEL.managedBy] !== undefined && ownerReferences.length > 0;
+    });
     hang = false;
     await scenario.turn(life);
     expect(scenario.status.outcome).toMatchObject({ result: 'Succeeded' });
