@@ -83,7 +83,7 @@ test.concurrent('cancel wins over suspend, and cannot be taken back', async () =
   expect(conditionOf(run, 'Succeeded')).toMatchObject({ reason: 'Canceled' });
 });
 
-test.concurrent('a Job that somebody takes the labels from is found, and ends with its run; what bears them by hand is left alone', async () => {
+test.concurrent('a Job that somebody takes labels and owner from is found, and ends with its run; what bears them by hand is left alone', async () => {
   await using brought = await bring(bed, 'Running');
   const labelSelector = `${LABEL.runUID}=${brought.uid}`;
   const [job] = (await bed.client.list(jobs, NAMESPACE, { labelSelector })).items;
@@ -96,7 +96,9 @@ test.concurrent('a Job that somebody takes the labels from is found, and ends wi
     spec: { suspend: true, template },
   });
   const labels = Object.fromEntries(Object.values(LABEL).map((label) => [label, null]));
-  await bed.client.mergePatch(jobs, NAMESPACE, job?.metadata.name ?? '', { metadata: { labels } });
+  await bed.client.mergePatch(jobs, NAMESPACE, job?.metadata.name ?? '', {
+    metadata: { labels, ownerReferences: [] },
+  });
   await bed.patch(brought.name, { cancel: true });
   const run = await bed.finished(brought.name);
   expect(stageOf(run, 'work')?.state).toBe('Canceled');
