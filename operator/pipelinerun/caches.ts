@@ -1,9 +1,10 @@
 /** What the operator keeps of the cluster: runs, their Jobs and pods, and every Node. */
-import { LABEL, MANAGED_BY } from '../api/names.ts';
+import { KIND, LABEL, MANAGED_BY } from '../api/names.ts';
 import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
 import { jobs as jobResource, nodes as nodeResource, pods as podResource } from '../kube/resource.ts';
 import { Store } from '../kube/store.ts';
 import type { DeepReadonly, Job, KubeObject, Node, Pod } from '../kube/types.ts';
+import { controllerOf } from './ours.ts';
 import { type PipelineRunObject, pipelineRuns } from './resource.ts';
 
 export type RunCachesOptions = Pick<ReflectorOptions<KubeObject>, 'client' | 'clock' | 'logger' | 'metrics'>;
@@ -29,7 +30,7 @@ export class RunCaches {
       resource: podResource,
       logger,
       metrics,
-      indexes: { run: (pod) => [runUIDOf(pod)].filter((uid) => uid !== undefined) },
+      indexes: { run: (pod) => [labelOf(pod)].filter((uid) => uid !== undefined) },
     });
     this.nodes = new Store({ resource: nodeResource, logger, metrics });
   }
@@ -42,6 +43,14 @@ export class RunCaches {
   /** The pods of the run of that UID. */
   podsOf(runUID: string): readonly DeepReadonly<Pod>[] {
     return this.pods.byIndex('run', runUID);
+  }
+
+  /** UID of the run of a Job or pod: by its owners, or where they are not known by its label, which anybody may take away. */
+  runUIDOf(object: DeepReadonly<KubeObject>): string | undefined {
+    const { kind, uid, name } = controllerOf(object) ?? {};
+    if (kind === KIND) return uid;
+    const job = kind === 'Job' ? this.jobs.get(`${object.metadata.namespace}/${name}`) : undefined;
+    return job?.metadata.uid === uid && job ? this.runUIDOf(job) : labelOf(object);
   }
 
   /** Whether the caches are complete. */
@@ -72,8 +81,8 @@ export class RunCaches {
   }
 }
 
-/** UID of the run that a Job or pod belongs to, from its label. */
-export function runUIDOf(object: DeepReadonly<KubeObject>): string | undefined {
+/** UID of the run that a Job or pod says it belongs to. */
+function labelOf(object: DeepReadonly<KubeObject>): string | undefined {
   return object.metadata.labels?.[LABEL.runUID];
 }
 

@@ -21,7 +21,7 @@ import type { PodSettings } from '../stages/settings.ts';
 import type { CopyState } from '../telemetry/registry.ts';
 import type { NodeLabels, RunMetrics } from '../telemetry/runsink.ts';
 import { attemptRef } from './attempts.ts';
-import { RunCaches, runUIDOf } from './caches.ts';
+import { RunCaches } from './caches.ts';
 import { isOurPod } from './ours.ts';
 import { createReconcile } from './reconcile.ts';
 import type { PipelineRunObject } from './resource.ts';
@@ -151,7 +151,7 @@ export class RunController {
         this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
       },
     });
-    const job = (object: DeepReadonly<Job>): void => this.#enqueue(runUIDOf(object));
+    const job = (object: DeepReadonly<Job>): void => this.#enqueue(this.caches.runUIDOf(object));
     this.caches.jobs.addHandler({ added: job, modified: job, deleted: job });
     const pod = (object: DeepReadonly<Pod>): void => this.#podSeen(object);
     this.caches.pods.addHandler({
@@ -191,11 +191,11 @@ export class RunController {
   #podSeen(pod: DeepReadonly<Pod>): void {
     this.ledger.podSeen(pod);
     this.#observeLog(pod);
-    this.#enqueue(runUIDOf(pod));
+    this.#enqueue(this.caches.runUIDOf(pod));
   }
 
   #observeLog(pod: DeepReadonly<Pod>): void {
-    const run = this.caches.runByUID(runUIDOf(pod) ?? '');
+    const run = this.caches.runByUID(this.caches.runUIDOf(pod) ?? '');
     const attempt = run && isOurPod(pod, run) ? attemptRef(run, pod) : undefined;
     if (attempt) this.#options.results.logs.observe(attempt, pod);
   }
@@ -207,7 +207,7 @@ export class RunController {
 
   #enqueuePodsOn(node: DeepReadonly<Node>): void {
     for (const pod of this.caches.pods.list())
-      if (pod.spec.nodeName === node.metadata.name) this.#enqueue(runUIDOf(pod));
+      if (pod.spec.nodeName === node.metadata.name) this.#enqueue(this.caches.runUIDOf(pod));
   }
 
   #enqueue(runUID: string | undefined): void {

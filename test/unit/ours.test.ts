@@ -1,7 +1,10 @@
 /** What is a run's among what bears its label. */
 import { describe, expect, test } from 'vitest';
 import { jobName, LABEL } from '../../operator/api/names.ts';
-import type { Pod } from '../../operator/kube/types.ts';
+import { systemClock } from '../../operator/kube/clock.ts';
+import { createKubeClient } from '../../operator/kube/http-client.ts';
+import type { Job, Pod } from '../../operator/kube/types.ts';
+import { RunCaches } from '../../operator/pipelinerun/caches.ts';
 import { isOurPod } from '../../operator/pipelinerun/ours.ts';
 import { jobOf, podOf, runOf } from '../support/plan/observed.ts';
 
@@ -43,5 +46,33 @@ describe('a pod with the labels of a run', () => {
     ],
   ])('is not when %s', (_why, given) => {
     expect(isOurPod(given, run)).toBe(false);
+  });
+});
+
+describe('the run that news of an object is for', () => {
+  const bed = (cached: Job[] = []) => {
+    const access = { server: 'http://127.0.0.1:1', namespace: 'data', authorization: async () => undefined };
+    const client = createKubeClient({ access, userAgent: 'test/0' });
+    const caches = new RunCaches({ client, clock: systemClock });
+    for (const known of cached) caches.jobs.upsert(known);
+    return caches;
+  };
+  const without = <T extends Job | Pod>(object: T): T => ({
+    ...object,
+    metadata: { ...object.metadata, labels: {} },
+  });
+  const made = jobOf('work');
+
+  test('is the owner of a Job, whatever its labels say', () => {
+    expect(bed().runUIDOf(without(made))).toBe('run-uid');
+  });
+
+  test('is the owner of the Job of a pod', () => {
+    expect(bed([without(made)]).runUIDOf(without(podOf(made)))).toBe('run-uid');
+  });
+
+  test('is what the label says where the Job is not known', () => {
+    expect(bed().runUIDOf(podOf(made))).toBe('run-uid');
+    expect(bed().runUIDOf(without(podOf(made)))).toBeUndefined();
   });
 });
