@@ -1,6 +1,8 @@
 /** The command line of `ebbflow copy`, taken apart. Pure. */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { KeyEquivalence } from '../../workers/contract/copyplan.ts';
+import type { Connection } from '../arguments.ts';
 import { CliError } from '../errors.ts';
 import { type CopyOptions, OPTIONS } from './options.ts';
 import { parseLocation, type S3Location } from './location.ts';
@@ -12,6 +14,8 @@ export interface CopyJobText {
   readonly destination: S3Location;
   /** An object with one key per line, instead of a listing. */
   readonly keyList: { readonly bucket: string; readonly key: string } | undefined;
+  /** Where the ledger is whose objects are taken, instead of a listing. */
+  readonly ledgerOf: LedgerTarget | undefined;
   readonly rename: readonly { readonly match: string; readonly replace: string }[];
   readonly mode: 'Copy' | 'Move';
   readonly onUnmatched: 'Fail' | 'Skip' | 'Copy';
@@ -23,6 +27,11 @@ export interface CopyJobText {
   readonly verify: 'ETag' | 'Checksum' | 'Sample';
   readonly samplePercent: number | undefined;
 }
+
+/** Where the plan and the ledger of a copy are: in a directory of this machine, or in a cluster. */
+export type LedgerTarget =
+  | { readonly directory: string }
+  | { readonly uid: string; readonly stage: string | undefined; readonly connection: Connection };
 
 export interface CopyRequest {
   readonly job: CopyJobText;
@@ -75,6 +84,7 @@ function readJob(values: CopyOptions, source: string, destination: string): Copy
     source: parseLocation(source, 'source'),
     destination: parseLocation(destination, 'destination'),
     keyList: readKeyList(values['key-list']),
+    ledgerOf: readLedgerOf(values),
     rename: pairRules(values.match ?? [], values.replace ?? []),
     mode: values.move === true ? 'Move' : 'Copy',
     onUnmatched: choose('on-unmatched', values['on-unmatched'], ['Fail', 'Skip', 'Copy'], 'Fail'),
@@ -103,6 +113,32 @@ function readKeyList(text: string | undefined): CopyJobText['keyList'] {
   const { bucket, prefix: key } = parseLocation(text, 'key list');
   if (key === '') throw usage(`--key-list ${JSON.stringify(text)} names no object: write s3://bucket/key`);
   return { bucket, key };
+}
+
+function readLedgerOf(values: CopyOptions): CopyJobText['ledgerOf'] {
+  const text = values['ledger-of'];
+  if (text === undefined) return undefined;
+  if (values['key-list'] !== undefined)
+    throw usage('give --key-list or --ledger-of, not both: each says where the keys come from');
+  const target = readLedgerTarget(text, values);
+  // What a job is must not depend on where it was typed.
+  return 'directory' in target ? { directory: resolve(target.directory) } : target;
+}
+
+const UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** What looks like a UID is a run; anything else is a directory. */
+export function readLedgerTarget(
+  text: string,
+  {
+    stage,
+    namespace = 'ebbflow-system',
+    context,
+    server,
+  }: Partial<Record<'stage' | keyof Connection, string>>,
+): LedgerTarget {
+  if (!UID.test(text)) return { directory: text };
+  return { uid: text, stage, connection: { namespace, context, server } };
 }
 
 /** `--match` and `--replace` stand in pairs; the first pair that matches a key wins. */

@@ -27,14 +27,15 @@ import { watch } from './watcher.ts';
 
 /** Checks a copy to its end. @throws CliError where there is no ledger to be read. */
 export async function runAudit(request: AuditRequest, host: CopyHost): Promise<AuditReport> {
-  const { target, connection } = request;
+  const { target } = request;
   if ('directory' in target) return auditFrom(await openLocal(target.directory, host.stop), request, host);
+  const { connection, uid, stage } = target;
   const forward =
     connection.server === undefined
       ? await openForward(connection, host.stop)
       : { url: connection.server, close: () => undefined };
   try {
-    const source = await openRemote(forward.url, target.uid, request.stage, host.stop);
+    const source = await openRemote(forward.url, uid, stage, host.stop);
     return await auditFrom(source, request, host);
   } finally {
     forward.close();

@@ -5,6 +5,8 @@ import type { parseArgs } from 'node:util';
 export const OPTIONS = {
   match: { type: 'string', multiple: true },
   'key-list': { type: 'string' },
+  'ledger-of': { type: 'string' },
+  stage: { type: 'string' },
   replace: { type: 'string', multiple: true },
   'dry-run': { type: 'boolean' },
   move: { type: 'boolean' },
@@ -30,6 +32,9 @@ export const OPTIONS = {
   'destination-region': { type: 'string' },
   'destination-addressing': { type: 'string' },
   'destination-profile': { type: 'string' },
+  namespace: { type: 'string', short: 'n' },
+  context: { type: 'string' },
+  server: { type: 'string' },
   state: { type: 'string' },
   new: { type: 'boolean' },
   json: { type: 'boolean' },
@@ -54,6 +59,9 @@ What is copied
   --replace TEMPLATE    the whole new key after the destination's prefix: {group} {key} {dir} {stem} {ext} {size}
                         {date:YYYY-MM-DD} {hash:4}, filters {x|lower} {x|upper} {x|pad:6}; {{ and }} are braces
   --key-list s3://BUCKET/KEY   an object of the source's store with one key per line, instead of a listing
+  --ledger-of STATE_DIR|UID    what another copy wrote or found there, by its ledger: a copy of this machine, or with
+                        the UID of a PipelineRun its copy stage (--stage NAME where there are several; read through
+                        the operator: -n, --namespace, --context, --server as for ebbflow results)
   --on-unmatched WHAT   fail (default), skip or copy a key that no --match fits
   --on-existing WHAT    skip-identical (default; fails where contents differ), fail or overwrite
   --on-empty WHAT       fail (default) or succeed when there is nothing to copy

@@ -17,6 +17,7 @@ import type { Tally } from '../../workers/copy/tally.ts';
 import type { CopyRequest } from './arguments.ts';
 import { findEarlier } from './earlier.ts';
 import { judgeEnd, judgeError, type Judged } from './ending.ts';
+import { originOf } from './ledgerorigin.ts';
 import { formatLocation } from './location.ts';
 import { type CopyReport, summarisePlan } from './report.ts';
 import { checkRules } from './rules.ts';
@@ -76,10 +77,15 @@ function baseDirectory(env: Environment): string {
 
 /** The copy member of a stage that says the same. */
 function stageOf({ job, maxFailures, dryRun }: CopyRequest, { one }: LocalStores): CopyStage {
-  const { source, destination, keyList, ...rest } = job;
+  const { source, destination, keyList, ledgerOf, ...rest } = job;
   return {
     ...rest,
-    source: { store: one ? 'store' : 'source', ...source, keyList },
+    source: {
+      store: one ? 'store' : 'source',
+      ...source,
+      keyList,
+      ...(ledgerOf && { ledgerOf: LOCAL_STAGE }),
+    },
     destination: { store: one ? 'store' : 'destination', ...destination },
     rename: [...job.rename],
     maxFailures,
@@ -105,6 +111,8 @@ async function copyWith(
   if (!request.dryRun) await results.tidy();
   const known = jobDirectory(request, stores, host.env);
   const earlier = await findEarlier(known, baseDirectory(host.env), stores, state.directory);
+  const { ledgerOf, source } = request.job;
+  const origin = ledgerOf && originOf(ledgerOf, source.bucket, stores);
   const problems = new PlanProblems();
   const resolved = resolveJob(stageOf(request, stores), problems);
   const job: CopyJob = { ...resolved, concurrency: request.concurrency ?? resolved.concurrency };
@@ -127,6 +135,7 @@ async function copyWith(
         sides,
         results,
         earlier,
+        openLedger: origin?.open,
         worker: { stage: LOCAL_STAGE, index: 0, podUID: randomUUID() },
         crew: { most: 1, share: WORKER_SHARE },
         scratch: { directory: state.directory, limit: Number.POSITIVE_INFINITY },
@@ -148,6 +157,7 @@ async function copyWith(
   } finally {
     watcher.stop();
     signals.clear();
+    origin?.close();
     await Promise.all([sides.source.close(), sides.destination.close()]);
   }
   const { index, tally, resumed } = observed;

@@ -21,6 +21,8 @@ const FIELD = /\bcopy\.(\w+)\b/g;
 const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\bcopy\.(source|destination)\.bucket\b/g, 'the name in the $1'],
   [/\bcopy\.source\.keyList\b/g, '--key-list'],
+  [/\bcopy\.source\.ledgerOf\b/g, '--ledger-of'],
+  [/\bstage copy\b/g, 'the other copy'],
   [/\bcopy\.(source|destination)\.prefix\b/g, "the $1's prefix"],
   [/\bcopy\.source\b/g, 'the source'],
   [/\bcopy\.rename\b/g, '--match'],

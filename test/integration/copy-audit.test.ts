@@ -168,6 +168,10 @@ test('a copy that ran in a cluster is checked through the operator', async () =>
     const good = await command.run(['verify', uid(1), '--server', server, '--json', '--quiet'], env);
     expect(good.stderr).toBe('');
     expect(report(good)).toMatchObject({ result: 'Same', counts: { planned: 40, checked: 40, same: 40 } });
+    const onwards = [`s3://${to}/out/`, `s3://${from}/onwards/`, '--endpoint', gateway.endpoint];
+    const ledger = ['--ledger-of', uid(1), '--server', server, '--json', '--quiet'];
+    const further = JSON.parse((await command.run([...onwards, ...ledger], env)).stdout);
+    expect(further).toMatchObject({ result: 'Copied', copy: { planned: 40, copied: 40 } });
     await deleteObject(client, { bucket: to, key: 'out/k1' }, signal);
     const bad = await command.run(['verify', uid(1), '--server', server, '--stage', 'copy', '--json'], env);
     expect(report(bad)).toMatchObject({ result: 'Different', differences: [{ key: 'out/k1' }] });

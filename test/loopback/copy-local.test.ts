@@ -1,4 +1,5 @@
 /** `ebbflow copy` and `ebbflow copy verify` on this machine, on a store that can be made to fail. */
+import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { putObject } from '../../workers/s3/objects.ts';
 import { contents, patientSignal, seed } from '../support/copybed.ts';
@@ -101,5 +102,51 @@ describe('a copy that is done once more', () => {
     const changed = await local.copy(...command);
     expect(changed).toMatchObject({ result: 'Refused', exitCode: 10 });
     expect(changed.message).toMatch(/"in\/kms" would become "out\/kms", which exists with ETag/);
+  });
+});
+
+describe('a copy of what another one wrote', () => {
+  const onwards = ['s3://lake/out/', 's3://raw/onwards/'];
+
+  async function first(): Promise<string> {
+    await seed(local.client, 'raw', objects.slice(0, 5));
+    const { state } = await local.copy(...both);
+    await seed(local.client, 'lake', [['out/foreign', 'not of that copy']]);
+    return String(state);
+  }
+
+  test('takes its keys from the ledger, and needs the ledger only to plan', async () => {
+    const state = await first();
+    expect(await local.copy('plan', ...onwards, '--ledger-of', state)).toMatchObject({ plan: { rows: 5 } });
+    const denied = {
+      kind: 'answer',
+      operation: 'CopyObject',
+      bucket: 'raw',
+      key: 'onwards/k',
+      status: 404,
+    } as const;
+    local.double.setFaults([{ ...denied, code: 'NoSuchBucket', after: 2 }]);
+    const command = [...onwards, '--ledger-of', state, '--concurrency', '1'];
+    expect(await local.copy(...command)).toMatchObject({ exitCode: 12 });
+    local.double.setFaults([]);
+    await rm(state, { recursive: true });
+    expect(await local.copy(...command)).toMatchObject({
+      result: 'Copied',
+      resumed: true,
+      copy: { copied: 5 },
+    });
+    const copied = [...(await contents(local.client, 'raw')).keys()].filter((key) =>
+      key.startsWith('onwards/'),
+    );
+    expect(copied).toEqual(objects.slice(0, 5).map(([key]) => key.replace('in/', 'onwards/')));
+  });
+
+  test('is refused where its source is not what that copy wrote to', async () => {
+    const state = await first();
+    const elsewhere = await local.copy('s3://raw/in/', 's3://lake/x/', '--ledger-of', state);
+    expect(elsewhere).toMatchObject({ result: 'Error', exitCode: 1 });
+    expect(elsewhere.message).toContain('it wrote to bucket lake and not to raw');
+    const nothing = await local.copy(...onwards, '--ledger-of', local.home);
+    expect(nothing.message).toContain(`there is no plan of a copy in ${local.home}`);
   });
 });

@@ -20,6 +20,17 @@ function parse(...args: string[]) {
 }
 
 describe('the command line', () => {
+  test('takes the ledger of another copy from a directory or from a run, and no key list beside it', () => {
+    const uid = '5e5c0a5e-0000-4000-8000-000000000001';
+    expect(parse(...both, '--ledger-of', '/state/a').job.ledgerOf).toEqual({ directory: '/state/a' });
+    expect(parse(...both, '--ledger-of', uid, '--stage', 's', '-n', 'ns').job.ledgerOf).toEqual({
+      uid,
+      stage: 's',
+      connection: { namespace: 'ns', context: undefined, server: undefined },
+    });
+    expect(() => parse(...both, '--ledger-of', uid, '--key-list', 's3://raw/list')).toThrow(/not both/);
+  });
+
   test('is taken apart, with the defaults of the API', () => {
     expect(parse(...both)).toMatchObject({
       job: {
@@ -91,10 +102,8 @@ describe('the command line of verify', () => {
 
   test('takes the UID of a run or a directory, and a level', () => {
     expect(parseAuditCommand([uid, '--stage', 'arrange', '-n', 'flow'])).toMatchObject({
-      target: { uid },
-      stage: 'arrange',
+      target: { uid, stage: 'arrange', connection: { namespace: 'flow' } },
       level: { kind: 'Size' },
-      connection: { namespace: 'flow' },
     });
     expect(parseAuditCommand(['./state', '--level', 'sample', '--percent', '5'])).toMatchObject({
       target: { directory: './state' },

@@ -2,23 +2,31 @@ import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
 import { ledgerDoneKey } from '../contract/keys.ts';
 import type { LedgerRow } from '../contract/ledger.ts';
 import type { ListedObject } from '../s3/listing.ts';
+import type { Place } from './job.ts';
 import { readLedger } from './ledger.ts';
 import { readPlanIndex, readShard } from './planstore.ts';
 import { PlanRefused } from './problems.ts';
+import type { ReadableResults } from './results.ts';
 import type { SourceInput } from './sources.ts';
 
-/** The objects under the source's prefix that an earlier copy stage of this run wrote or found in place. */
+/** Where the ledger of a source is, and what it calls the store of that source. */
+export interface SourceLedger {
+  readonly results: ReadableResults;
+  readonly stage: string;
+  readonly store: string;
+}
+
+/** The objects under the source's prefix that an earlier copy wrote or found in place. */
 export async function* readLedgerOf(
-  input: SourceInput,
-  stage: string,
+  { job }: Pick<SourceInput, 'job'>,
+  { results, stage, store }: SourceLedger,
   signal: AbortSignal,
 ): AsyncGenerator<readonly ListedObject[], void, undefined> {
-  const { job, results } = input;
   const existing = await results.list(stage, signal);
   const index = await readPlanIndex(results, stage, existing, signal);
   if (index === undefined)
     throw new PlanRefused(`stage ${stage} has no plan: copy.source.ledgerOf needs a copy stage`);
-  refuseElsewhere(input, stage, index);
+  refuseElsewhere({ ...job.source, store }, stage, index);
   for (const shard of index.shards) {
     if (!existing.has(ledgerDoneKey(stage, shard.shard)))
       throw new PlanRefused(
@@ -35,8 +43,7 @@ export async function* readLedgerOf(
   }
 }
 
-function refuseElsewhere({ job }: SourceInput, stage: string, { destination }: PlanIndex): void {
-  const { store, bucket } = job.source;
+function refuseElsewhere({ store, bucket }: Place, stage: string, { destination }: PlanIndex): void {
   if (destination.store === store && destination.bucket === bucket) return;
   throw new PlanRefused(
     `stage ${stage} wrote to bucket ${destination.bucket} of store ${destination.store}, and copy.source is bucket ` +

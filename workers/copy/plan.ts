@@ -23,7 +23,7 @@ import type { ResultsStore } from './results.ts';
 import { RowSet } from './rowset.ts';
 import type { Scratch } from './scratch.ts';
 import { atStore, type Sides } from './sides.ts';
-import { readSource } from './sources.ts';
+import { readSource, type SourceInput } from './sources.ts';
 import { isCopiedInParts } from './transfer.ts';
 
 /** What a plan is made from. */
@@ -36,6 +36,7 @@ export interface PlanInput {
   readonly owner: string;
   /** Where earlier stages have their ledgers. */
   readonly results: ResultsStore;
+  readonly openLedger?: SourceInput['openLedger'];
   /** Of earlier copies between the same stores, the latest first. */
   readonly earlier?: readonly EarlierLedger[] | undefined;
   /** Where the plan is worked out; it must stay until the plan is written. */

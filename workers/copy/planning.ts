@@ -20,6 +20,7 @@ export interface Planning {
   readonly crew: Crew;
   readonly results: ResultsStore;
   readonly earlier?: readonly EarlierLedger[] | undefined;
+  readonly openLedger?: PlanInput['openLedger'];
   readonly worker: { readonly stage: string };
   readonly onListed?: ((objects: number) => void) | undefined;
 }

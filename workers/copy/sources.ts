@@ -2,7 +2,7 @@ import type { ListedObject } from '../s3/listing.ts';
 import { headObject } from '../s3/objects.ts';
 import type { CopyJob } from './job.ts';
 import { readKeyList } from './keylist.ts';
-import { readLedgerOf } from './ledgersource.ts';
+import { readLedgerOf, type SourceLedger } from './ledgersource.ts';
 import { listPages } from './list.ts';
 import { nameKey, type PlanProblems } from './problems.ts';
 import type { ResultsStore } from './results.ts';
@@ -16,6 +16,8 @@ export interface SourceInput {
   readonly problems: PlanProblems;
   /** Where earlier stages have their ledgers. */
   readonly results: ResultsStore;
+  /** Opens the ledger that the source names, where it is not one of `results`. */
+  readonly openLedger?: ((signal: AbortSignal) => Promise<SourceLedger>) | undefined;
   readonly scratch: Scratch;
 }
 
@@ -29,11 +31,21 @@ export function readSource(
     case 'KeyList':
       return readKeyList(input, from, signal);
     case 'Ledger':
-      return readLedgerOf(input, from.stage, signal);
+      return readFromLedger(input, from.stage, signal);
     case 'Listing':
     default:
       return readListing(input, signal);
   }
+}
+
+async function* readFromLedger(
+  input: SourceInput,
+  stage: string,
+  signal: AbortSignal,
+): AsyncGenerator<readonly ListedObject[], void, undefined> {
+  const { results, openLedger, job } = input;
+  const own = { results, stage, store: job.source.store };
+  yield* readLedgerOf(input, (await openLedger?.(signal)) ?? own, signal);
 }
 
 async function* readListing(

@@ -19,6 +19,7 @@ import type { ResultsStore } from './results.ts';
 import type { ScratchPlace } from './scratch.ts';
 import { copyShard } from './shard.ts';
 import { closeShard } from './sharddone.ts';
+import type { SourceInput } from './sources.ts';
 import { Tally } from './tally.ts';
 import type { TransferContext } from './transfer.ts';
 
@@ -31,6 +32,8 @@ export interface StageWork {
   readonly results: ResultsStore;
   /** Of earlier copies between the same stores, the latest first. */
   readonly earlier?: readonly EarlierLedger[] | undefined;
+  /** Opens the ledger that the job's source names, where it is not one of `results`. */
+  readonly openLedger?: SourceInput['openLedger'];
   readonly worker: { readonly stage: string; readonly index: number; readonly podUID: string };
   /** The workers that the stage may have. */
   readonly crew: Crew;
