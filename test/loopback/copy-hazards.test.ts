@@ -132,6 +132,43 @@ test('a store that denies every copy ends the worker, also where some objects ar
   expect((await bed.ledgerRows()).filter(({ outcome }) => outcome === 'Failed')).toEqual([]);
 });
 
+describe('a copy of a single object, which its store always fails', () => {
+  const one = { operation: 'CopyObject', key: 'out/object', kind: 'answer' } as const;
+
+  test.each([
+    [0, EXIT.tooManyFailures],
+    [1, EXIT.ok],
+  ])(
+    'is tried by two workers and then called failed; with maxFailures %i the code is %i',
+    async (most, code) => {
+      const { bed, double } = await start();
+      await seed(bed.client, 'src', objects.slice(0, 1));
+      double.setFaults([one]);
+      const stage = { ...copy, maxFailures: most };
+      expect((await bed.run(stage)).code).toBe(EXIT.unavailable);
+      expect(await bed.ledgerRows()).toEqual([]);
+      const second = await bed.run(stage);
+      expect(second.code).toBe(code);
+      expect(second.manifest?.copy).toMatchObject({ planned: 1, copied: 0, failed: 1 });
+      expect(second.manifest?.copy?.deadLetters).toHaveLength(1);
+      expect(await bed.ledgerRows()).toMatchObject([{ error: expect.stringContaining('InternalError') }]);
+      expect(await contents(bed.client, 'dst')).toEqual(new Map());
+    },
+  );
+
+  test('is no failure of the object as long as the store copies nothing else either', async () => {
+    const { bed, double } = await start();
+    await seed(bed.client, 'src', objects.slice(0, 1));
+    double.setFaults([one]);
+    await bed.run(copy);
+    double.setFaults([{ operation: 'CopyObject', kind: 'answer' }]);
+    expect((await bed.run({ ...copy, maxFailures: 1 })).code).toBe(EXIT.unavailable);
+    expect(await bed.ledgerRows()).toEqual([]);
+    double.setFaults([]);
+    expect((await bed.run(copy)).manifest?.copy).toMatchObject({ copied: 1, failed: 0 });
+  });
+});
+
 describe('a store that goes away before the last objects are copied', () => {
   test('fails the worker and not the objects, so that the next one copies them', async () => {
     const { bed, double } = await start();

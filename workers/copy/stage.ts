@@ -174,6 +174,7 @@ async function runShard(run: ShardRun, signals: StageSignals): Promise<boolean> 
       recorded,
       // A pod that began this shard before may have copied rows that are in no ledger, or even be copying still.
       resumed: recorded.segments.length > 0,
+      owner: work.owner,
       ledger,
       observer: { finished },
     };

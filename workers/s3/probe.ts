@@ -110,6 +110,25 @@ export async function probeCapabilities(
   }
 }
 
+/** Writes a throw-away object, copies it on the server where that is asked for, and deletes both. @throws S3Error */
+export async function probeCopy(
+  client: S3Client,
+  place: ProbePlace,
+  what: { readonly copy: boolean },
+  signal: AbortSignal,
+): Promise<void> {
+  const { bucket } = place;
+  const key = `${probePrefix(place)}${randomUUID()}-again`;
+  const copy = `${key}-copy`;
+  const etag = await putObject(client, { bucket, key, body }, signal);
+  try {
+    if (what.copy) await copyObject(client, { source: { bucket, key, etag }, bucket, key: copy }, signal);
+  } finally {
+    if (what.copy) await deleteObject(client, { bucket, key: copy }, signal).catch(() => undefined);
+    await deleteObject(client, { bucket, key }, signal).catch(() => undefined);
+  }
+}
+
 /** Whether an upload in parts to a key that exists is kept from replacing it. The upload is aborted again. */
 async function isCompleteRefused(
   client: S3Client,
