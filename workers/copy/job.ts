@@ -39,6 +39,11 @@ export interface CopyJob {
   readonly concurrency: number;
 }
 
+/** Whether source and destination keys are keys of one bucket, by its name. */
+export function isInOneBucket({ source, destination }: Pick<CopyJob, 'source' | 'destination'>): boolean {
+  return source.store === destination.store && source.bucket === destination.bucket;
+}
+
 /** CopyObject's own limit, in bytes. */
 export const COPY_OBJECT_LIMIT = 5 * 1024 ** 3;
 
