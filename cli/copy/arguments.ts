@@ -115,8 +115,15 @@ function readKeyList(text: string | undefined): CopyJobText['keyList'] {
   return { bucket, key };
 }
 
+const UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 function readLedgerOf(values: CopyOptions): CopyJobText['ledgerOf'] {
   const text = values['ledger-of'];
+  const remote = (['stage', 'namespace', 'context', 'server'] as const).find(
+    (name) => values[name] !== undefined,
+  );
+  if (remote !== undefined && !UID.test(text ?? ''))
+    throw usage(`--${remote} needs --ledger-of with the UID of a run`);
   if (text === undefined) return undefined;
   if (values['key-list'] !== undefined)
     throw usage('give --key-list or --ledger-of, not both: each says where the keys come from');
@@ -124,8 +131,6 @@ function readLedgerOf(values: CopyOptions): CopyJobText['ledgerOf'] {
   // What a job is must not depend on where it was typed.
   return 'directory' in target ? { directory: resolve(target.directory) } : target;
 }
-
-const UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** What looks like a UID is a run; anything else is a directory. */
 export function readLedgerTarget(

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import type { AuditLevel } from '../../workers/copy/audit.ts';
 import { CliError } from '../errors.ts';
 import { choose, type LedgerTarget, readCount, readLedgerTarget } from './arguments.ts';
-import { AUDIT_OPTIONS, type AuditOptions } from './auditoptions.ts';
+import { AUDIT_OPTIONS, type AuditOptions } from './options.ts';
 import { readStores, type StoreFlags } from './storeflags.ts';
 
 export interface AuditRequest {

@@ -3,7 +3,7 @@ import { nameKey } from '../../workers/copy/problems.ts';
 import { CliError } from '../errors.ts';
 import { formatCount } from '../format.ts';
 import { parseCopyCommand } from './arguments.ts';
-import { COPY_USAGE } from './options.ts';
+import { AUDIT_USAGE, COPY_USAGE } from './options.ts';
 import { type CopyReport, printReport } from './report.ts';
 import { Screen } from './screen.ts';
 
@@ -41,7 +41,6 @@ async function verify(args: readonly string[], interrupt: Interrupt): Promise<nu
   const { parseAuditCommand } = await import('./auditarguments.ts');
   const command = parseAuditCommand(args);
   if (command.name === 'help') {
-    const { AUDIT_USAGE } = await import('./auditoptions.ts');
     process.stdout.write(AUDIT_USAGE);
     return 0;
   }

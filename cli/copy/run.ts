@@ -1,8 +1,5 @@
 /** `ebbflow copy`: the engine of the copy stage on this machine, with its plan and ledger in a directory. */
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
 import type { CopyStage } from '../../operator/api/copystage.ts';
 import { WORKER_SHARE, type PlanIndex } from '../../workers/contract/copyplan.ts';
 import { planReportKey } from '../../workers/contract/keys.ts';
@@ -19,10 +16,11 @@ import { findEarlier } from './earlier.ts';
 import { judgeEnd, judgeError, type Judged } from './ending.ts';
 import { originOf } from './ledgerorigin.ts';
 import { formatLocation } from './location.ts';
+import { baseDirectory, jobDirectory, openPlace } from './place.ts';
 import { type CopyReport, summarisePlan } from './report.ts';
 import { checkRules } from './rules.ts';
 import type { Screen } from './screen.ts';
-import { LOCAL_STAGE, openState, type RunState } from './state.ts';
+import { LOCAL_STAGE, type RunState } from './state.ts';
 import { type Environment, type LocalStores, openLocalSides, resolveStores } from './stores.ts';
 import { ThrottleMeter } from './throttling.ts';
 import { watchCopy } from './watcher.ts';
@@ -50,29 +48,6 @@ export async function runCopy(request: CopyRequest, host: CopyHost): Promise<Cop
   } finally {
     await state.close();
   }
-}
-
-/** Where plan and ledger lie; those of a dry run only until it has been told. */
-async function openPlace(request: CopyRequest, stores: LocalStores, env: Environment): Promise<RunState> {
-  if (!request.dryRun) {
-    const job = { ...request.job, stores };
-    return openState(jobDirectory(request, stores, env), job, request.anew);
-  }
-  const directory = await mkdtemp(join(tmpdir(), 'ebbflow-plan-'));
-  const close = async () => rm(directory, { recursive: true, force: true });
-  return { directory, uid: randomUUID(), finish: async () => undefined, close };
-}
-
-/** One directory per job: two calls that mean the same copy share it. */
-function jobDirectory({ job: text, state }: CopyRequest, stores: LocalStores, env: Environment): string {
-  if (state !== undefined) return state;
-  const job = { ...text, stores };
-  const hash = createHash('sha256').update(JSON.stringify(job)).digest('hex').slice(0, 12);
-  return join(baseDirectory(env), `${job.source.bucket}-${job.destination.bucket}-${hash}`);
-}
-
-function baseDirectory(env: Environment): string {
-  return join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'ebbflow', 'copy');
 }
 
 /** The copy member of a stage that says the same. */

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseCopyCommand } from '../../cli/copy/arguments.ts';
 import { parseAuditCommand } from '../../cli/copy/auditarguments.ts';
-import { AUDIT_OPTIONS, AUDIT_USAGE } from '../../cli/copy/auditoptions.ts';
 import { formatBar, type Progress } from '../../cli/copy/bar.ts';
-import { COPY_USAGE, OPTIONS } from '../../cli/copy/options.ts';
+import { AUDIT_OPTIONS, AUDIT_USAGE, COPY_USAGE, OPTIONS } from '../../cli/copy/options.ts';
 import { PaceMeter } from '../../workers/copy/pace.ts';
 import { checkRules } from '../../cli/copy/rules.ts';
 import { resolveStores } from '../../cli/copy/stores.ts';
@@ -29,6 +28,7 @@ describe('the command line', () => {
       connection: { namespace: 'ns', context: undefined, server: undefined },
     });
     expect(() => parse(...both, '--ledger-of', uid, '--key-list', 's3://raw/list')).toThrow(/not both/);
+    expect(() => parse(...both, '--stage', 's', '--ledger-of', '/state/a')).toThrow(/--stage needs/);
   });
 
   test('is taken apart, with the defaults of the API', () => {
