@@ -1,12 +1,13 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock } from '../../operator/kube/clock.ts';
 import { silentLogger } from '../../operator/kube/logger.ts';
 import { createResultsApi } from '../../operator/results/api/server.ts';
 import type { S3Client } from '../../workers/s3/client.ts';
 import { deleteObject, putObject } from '../../workers/s3/objects.ts';
 import { clientOf, patientSignal as signal, seed } from '../support/copybed.ts';
+import { provideBuckets } from '../support/copyworld.ts';
 import { CopyCommand, type Said } from '../support/copycommand.ts';
 import { uid } from '../support/results/fakepods.ts';
 import { MemoryStore } from '../support/results/memorystore.ts';
@@ -19,26 +20,17 @@ vi.setConfig({ testTimeout: 180_000 });
 let gateway: Gateway;
 let client: S3Client;
 let command: CopyCommand;
-let round = 0;
 let from = '';
 let to = '';
 
 const objects = Array.from({ length: 40 }, (_, n) => [`in/k${n}`, `content ${n}`] as const);
 
-beforeAll(async () => {
-  gateway = await startGateway();
-  client = clientOf(gateway);
+const buckets = provideBuckets(startGateway, async (server) => {
+  client = clientOf(server);
 });
-afterAll(async () => {
-  await client.close();
-  await gateway.stop();
-});
+afterAll(() => client.close());
 beforeEach(async () => {
-  round += 1;
-  from = `from-${round}`;
-  to = `to-${round}`;
-  await gateway.createBucket(from);
-  await gateway.createBucket(to);
+  ({ server: gateway, from, to } = buckets);
   command = await CopyCommand.create(gateway, gateway.endpoint);
   await seed(client, from, objects);
 });

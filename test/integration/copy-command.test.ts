@@ -1,8 +1,9 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { S3Client } from '../../workers/s3/client.ts';
 import { clientOf, contents, listAll, seed } from '../support/copybed.ts';
+import { EXPECTED, OBJECTS, provideBuckets, RULE } from '../support/copyworld.ts';
 import { CopyCommand, type Said } from '../support/copycommand.ts';
 import {
   isProbe,
@@ -21,24 +22,15 @@ let gateway: Gateway;
 let client: S3Client;
 let proxy: S3Proxy;
 let command: CopyCommand;
-let round = 0;
 let from = '';
 let to = '';
 
-beforeAll(async () => {
-  gateway = await startGateway();
-  client = clientOf(gateway);
+const buckets = provideBuckets(startGateway, async (server) => {
+  client = clientOf(server);
 });
-afterAll(async () => {
-  await client.close();
-  await gateway.stop();
-});
+afterAll(() => client.close());
 beforeEach(async () => {
-  round += 1;
-  from = `from-${round}`;
-  to = `to-${round}`;
-  await gateway.createBucket(from);
-  await gateway.createBucket(to);
+  ({ server: gateway, from, to } = buckets);
   proxy = await startProxy(gateway.endpoint);
   command = await CopyCommand.create(gateway, proxy.endpoint);
 });
@@ -47,14 +39,9 @@ afterEach(async () => {
   await command.remove();
 });
 
-const objects = Array.from({ length: 300 }, (_, n) => [`in/d${n % 5}/k${n}`, `content ${n}`] as const);
-const expected = new Map(
-  objects.map(([key, body]) => [key.replace(/^in\/(d\d)\/k(\d+)$/, 'out/$2-$1'), body]),
-);
-
 /** The command line of the copy that most tests make; a slow machine would show progress. */
 function words(...extra: string[]): string[] {
-  const rule = ['--match', '^(?<d>d\\d)/k(?<n>\\d+)$', '--replace', '{n}-{d}'];
+  const rule = ['--match', RULE.match, '--replace', RULE.replace];
   return [`s3://${from}/in/`, `s3://${to}/out/`, ...rule, '--quiet', ...extra];
 }
 
@@ -71,13 +58,13 @@ function isCopy(request: PassingRequest): boolean {
 }
 
 test('copies and renames, says so in words and in JSON, and plans anew when it is run again', async () => {
-  await seed(client, from, objects);
+  await seed(client, from, OBJECTS);
   const first = await command.run(words());
   expect(first.stderr).toBe('');
   expect(first.stdout).toMatch(/^Copied 300 of 300 objects, 3\.1 KiB, in [\d.]+s: 300 renamed\.\n/);
   expect(first.stdout).toContain(`Plan and ledger: ${command.home}/.local/state/ebbflow/copy/${from}-${to}-`);
   expect(first.code).toBe(0);
-  expect(await contents(client, to)).toEqual(expected);
+  expect(await contents(client, to)).toEqual(EXPECTED);
 
   const again = await command.run(words('--json'));
   expect(again.code).toBe(0);
@@ -106,7 +93,7 @@ test('copies and renames, says so in words and in JSON, and plans anew when it i
 });
 
 test('--dry-run and plan write nothing: not to the stores, and not to this machine', async () => {
-  await seed(client, from, objects);
+  await seed(client, from, OBJECTS);
   for (const args of [words('--dry-run'), ['plan', ...words()]]) {
     const { code, stdout, stderr } = await command.run(args);
     expect(stderr).toBe('');
@@ -125,7 +112,7 @@ test('--dry-run and plan write nothing: not to the stores, and not to this machi
 });
 
 test('a plan with problems is refused, each named, in the words of the command line', async () => {
-  await seed(client, from, objects);
+  await seed(client, from, OBJECTS);
   const rule = ['--match', '^(?<d>d\\d)/', '--replace', '{d}'];
   const refused = await command.run([`s3://${from}/in/`, `s3://${to}/`, ...rule]);
   expect(refused.code).toBe(10);
@@ -145,11 +132,11 @@ test('a plan with problems is refused, each named, in the words of the command l
   expect(dry.stderr).toBe(different.stderr);
   expect(copies()).toEqual([]);
   expect((await command.run(words('--on-existing', 'overwrite'))).code).toBe(0);
-  expect(await contents(client, to)).toEqual(expected);
+  expect(await contents(client, to)).toEqual(EXPECTED);
 });
 
 test('--key-list takes the keys from an object', async () => {
-  await seed(client, from, [...objects, ['lists/some', 'in/d0/k0\nin/d1/k1\n']]);
+  await seed(client, from, [...OBJECTS, ['lists/some', 'in/d0/k0\nin/d1/k1\n']]);
   const list = (key: string) => words('--key-list', `s3://${from}/${key}`, '--json');
   expect(report(await command.run(list('lists/some')))).toMatchObject({
     result: 'Copied',
@@ -164,7 +151,7 @@ test('--key-list takes the keys from an object', async () => {
 });
 
 test('--move deletes the sources, and --max-failures lets some fail', async () => {
-  await seed(client, from, objects);
+  await seed(client, from, OBJECTS);
   const gone = '<Error><Code>InvalidRequest</Code><Message>not today</Message></Error>';
   const fail = (request: PassingRequest): Fault =>
     isCopy(request) && request.url.endsWith('/7-d2') ? { status: 400, body: gone } : 'pass';
@@ -180,7 +167,7 @@ test('--move deletes the sources, and --max-failures lets some fail', async () =
   expect(report(allowed)).toMatchObject({ result: 'CopiedWithFailures', copy: { planned: 1, failed: 1 } });
   proxy.onRequest = () => 'pass';
   expect((await command.run(words('--move'))).code).toBe(0);
-  expect(await contents(client, to)).toEqual(expected);
+  expect(await contents(client, to)).toEqual(EXPECTED);
   expect(await listAll(client, from)).toEqual([]);
 });
 
@@ -204,7 +191,7 @@ describe('a call that did not come to its end', () => {
   }
 
   test('kill -9: the same command goes on and says so; the bytes are the same', async () => {
-    await seed(client, from, objects);
+    await seed(client, from, OBJECTS);
     const killed = await interruptAfter(100, (kill) => kill('SIGKILL'));
     expect(killed).toMatchObject({ code: null, stdout: '' });
     const resumed = await command.run(words('--json'));
@@ -217,14 +204,14 @@ describe('a call that did not come to its end', () => {
       resumed: true,
       copy: { copied: 300, failed: 0 },
     });
-    expect(await contents(client, to)).toEqual(expected);
+    expect(await contents(client, to)).toEqual(EXPECTED);
     // What was done at the kill was found done, but for what was under way.
     expect(copies().length).toBeLessThanOrEqual(300 + 32);
     expect(report(await command.run(words('--json')))).toMatchObject({ resumed: false });
   });
 
   test('Ctrl-C: what is under way is recorded, and the same command goes on from there', async () => {
-    await seed(client, from, objects);
+    await seed(client, from, OBJECTS);
     const stopped = await interruptAfter(100, (kill) => kill('SIGINT'));
     expect(stopped.code).toBe(130);
     const stop = report(stopped);
@@ -236,20 +223,20 @@ describe('a call that did not come to its end', () => {
     const resumed = await command.run(words('--json'));
     expect(report(resumed)).toMatchObject({ result: 'Copied', resumed: true, copy: { copied: 300 } });
     expect(copies()).toHaveLength(300);
-    expect(await contents(client, to)).toEqual(expected);
+    expect(await contents(client, to)).toEqual(EXPECTED);
   });
 
   test('--new leaves the unfinished plan alone', async () => {
-    await seed(client, from, objects);
+    await seed(client, from, OBJECTS);
     await interruptAfter(100, (kill) => kill('SIGTERM'));
     await seed(client, from, [['in/d9/k999', 'late']]);
     const anew = report(await command.run(words('--json', '--new')));
     expect(anew).toMatchObject({ result: 'Copied', resumed: false, plan: { rows: 301 } });
-    expect(await contents(client, to)).toEqual(new Map([...expected, ['out/999-d9', 'late']]));
+    expect(await contents(client, to)).toEqual(new Map([...EXPECTED, ['out/999-d9', 'late']]));
   });
 
   test('a second Ctrl-C ends at once, although the store holds answers back', async () => {
-    await seed(client, from, objects);
+    await seed(client, from, OBJECTS);
     const running = command.start(words());
     const released = new AbortController();
     const held = new Promise<Fault>((resolve) => {
@@ -273,7 +260,7 @@ describe('a call that did not come to its end', () => {
 });
 
 test('two calls of one copy at a time: the second is told', async () => {
-  await seed(client, from, objects);
+  await seed(client, from, OBJECTS);
   let second: Promise<Said> | undefined;
   proxy.onRequest = async (request): Promise<Fault> => {
     if (isCopy(request)) await (second ??= command.run(words()));
@@ -290,7 +277,7 @@ test('two stores: objects are streamed from one to the other', async () => {
   const destination = clientOf(other);
   try {
     await other.createBucket(to);
-    await seed(client, from, objects);
+    await seed(client, from, OBJECTS);
     const stores = ['--source-endpoint', gateway.endpoint, '--destination-endpoint', other.endpoint];
     const { code, stdout, stderr } = await command.run(words(...stores, '--json'));
     expect(stderr).toBe('');
@@ -299,7 +286,7 @@ test('two stores: objects are streamed from one to the other', async () => {
       plan: { transfer: 'Stream' },
       copy: { copied: 300 },
     });
-    expect(await contents(destination, to)).toEqual(expected);
+    expect(await contents(destination, to)).toEqual(EXPECTED);
     expect(await listAll(client, to)).toEqual([]);
   } finally {
     await destination.close();
@@ -308,7 +295,7 @@ test('two stores: objects are streamed from one to the other', async () => {
 });
 
 test('a profile of ~/.aws gives the credentials, and a state directory belongs to one copy', async () => {
-  await seed(client, from, objects);
+  await seed(client, from, OBJECTS);
   await mkdir(join(command.home, '.aws'));
   const { accessKeyId, secretAccessKey } = gateway;
   const profile = `[lake]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
@@ -328,14 +315,14 @@ test('a profile of ~/.aws gives the credentials, and a state directory belongs t
 
 describe('--verify', () => {
   test('checksum: every copy is compared by a checksum that the store has of both sides', async () => {
-    await seed(client, from, objects);
+    await seed(client, from, OBJECTS);
     const { copy } = report(await command.run(words('--verify', 'checksum', '--json')));
     expect(copy).toMatchObject({ copied: 300, verified: 300, reread: 0, failed: 0 });
     expect(proxy.seen.filter((request) => operationOf(request) === 'GetObject')).toEqual([]);
   });
 
   test('sample: the share is read again, and a copy with other bytes fails, although its ETag is right', async () => {
-    await seed(client, from, objects);
+    await seed(client, from, OBJECTS);
     const some = report(await command.run(words('--verify', 'sample', '--sample-percent', '10', '--json')));
     const { verified = 0 } = some.copy ?? {};
     expect(some.copy).toMatchObject({ copied: 300, failed: 0, reread: verified });

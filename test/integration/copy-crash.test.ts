@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { contents, CopyBed, listAll, seed } from '../support/copybed.ts';
+import { EXPECTED, OBJECTS, provideBuckets, renamingStage } from '../support/copyworld.ts';
 import { startJudge } from '../support/judge.ts';
 import { isProbe, operationOf, startProxy, type PassingRequest, type S3Proxy } from '../support/s3proxy.ts';
 import type { S3Server } from '../support/s3server.ts';
@@ -9,21 +10,12 @@ import type { S3Server } from '../support/s3server.ts';
 let gateway: S3Server;
 let proxy: S3Proxy;
 let bed: CopyBed;
-let round = 0;
 let from = '';
 let to = '';
 
-beforeAll(async () => {
-  gateway = await startJudge();
-  await gateway.createBucket('results');
-});
-afterAll(async () => gateway.stop());
+const buckets = provideBuckets(startJudge, (server) => server.createBucket('results'));
 beforeEach(async () => {
-  round += 1;
-  from = `from-${round}`;
-  to = `to-${round}`;
-  await gateway.createBucket(from);
-  await gateway.createBucket(to);
+  ({ server: gateway, from, to } = buckets);
   proxy = await startProxy(gateway.endpoint);
   bed = await CopyBed.create(gateway, 'results', proxy.endpoint);
 });
@@ -32,19 +24,7 @@ afterEach(async () => {
   await proxy.stop();
 });
 
-const objects = Array.from({ length: 300 }, (_, n) => [`in/d${n % 5}/k${n}`, `content ${n}`] as const);
-const expected = new Map(
-  objects.map(([key, body]) => [key.replace(/^in\/(d\d)\/k(\d+)$/, 'out/$2-$1'), body]),
-);
-
-function stage(extra: object = {}) {
-  return {
-    source: { store: 'lake', bucket: from, prefix: 'in/' },
-    destination: { store: 'lake', bucket: to, prefix: 'out/' },
-    rename: [{ match: '^(?<d>d\\d)/k(?<n>\\d+)$', replace: '{n}-{d}' }],
-    ...extra,
-  };
-}
+const stage = (extra: object = {}) => renamingStage({ from, to }, extra);
 
 function copiedKeys(requests: readonly PassingRequest[]): string[] {
   const copies = requests.filter((request) => operationOf(request) === 'CopyObject' && !isProbe(request));
@@ -99,7 +79,7 @@ describe('kill -9 anywhere, then resume', () => {
   test.each(['Copy', 'Move'] as const)(
     '%s: the same bytes at the same keys, nothing recorded is copied again',
     async (mode) => {
-      await seed(bed.client, from, objects);
+      await seed(bed.client, from, OBJECTS);
       const kills: (number | null)[] = [];
       const killedAt = mode === 'Move' ? [...moments, whileDeleting] : moments;
       for (const [, when] of killedAt) {
@@ -121,7 +101,7 @@ describe('kill -9 anywhere, then resume', () => {
         failed: 0,
         moved,
       });
-      expect(await contents(bed.client, to)).toEqual(expected);
+      expect(await contents(bed.client, to)).toEqual(EXPECTED);
       expect(await listAll(bed.client, from)).toHaveLength(300 - moved);
       // Unrecorded copies were found by HEAD; only what was under way at a kill may have been sent twice.
       const copies = copiedKeys(proxy.seen);
@@ -133,7 +113,7 @@ describe('kill -9 anywhere, then resume', () => {
 });
 
 test('SIGTERM: what is under way is finished and recorded, and the next worker goes on', async () => {
-  await seed(bed.client, from, objects);
+  await seed(bed.client, from, OBJECTS);
   const first = await runUntil({}, 'SIGTERM', () => copiedKeys(proxy.seen).length > 150);
   expect(first.code).toBe(EXIT.terminated);
   const recorded = (await bed.ledgerRows()).map((row) => row.destination);
@@ -142,19 +122,19 @@ test('SIGTERM: what is under way is finished and recorded, and the next worker g
   const second = await runUntil({}, 'SIGTERM', () => false);
   expect(second.code).toBe(EXIT.ok);
   expect(second.copied.filter((key) => recorded.includes(key))).toEqual([]);
-  expect(await contents(bed.client, to)).toEqual(expected);
+  expect(await contents(bed.client, to)).toEqual(EXPECTED);
 }, 60_000);
 
 test.each(['Copy', 'Move'] as const)(
   '%s: two pods of one worker at the same time do no harm',
   async (mode) => {
-    await seed(bed.client, from, objects);
+    await seed(bed.client, from, OBJECTS);
     const both = await Promise.all([bed.run(stage({ mode })), bed.run(stage({ mode }))]);
     expect(both.map(({ code, manifest }) => [code, manifest?.message])).toEqual([
       [EXIT.ok, undefined],
       [EXIT.ok, undefined],
     ]);
-    expect(await contents(bed.client, to)).toEqual(expected);
+    expect(await contents(bed.client, to)).toEqual(EXPECTED);
     expect(await listAll(bed.client, from)).toHaveLength(mode === 'Move' ? 0 : 300);
   },
   60_000,

@@ -1,9 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { deadLetter, shardDone } from '../../workers/contract/ledger.ts';
 import { unpackLines } from '../../workers/copy/frames.ts';
 import { deleteObject, putObject } from '../../workers/s3/objects.ts';
 import { clientOf, contents, CopyBed, listAll, patientSignal, seed } from '../support/copybed.ts';
+import { provideBuckets } from '../support/copyworld.ts';
 import { startJudge } from '../support/judge.ts';
 import {
   isProbe,
@@ -18,15 +19,13 @@ import type { S3Server } from '../support/s3server.ts';
 let gateway: S3Server;
 let proxy: S3Proxy;
 let bed: CopyBed;
-let round = 0;
 let from = '';
 let to = '';
 
-beforeAll(async () => {
-  gateway = await startJudge();
-  await gateway.createBucket('results');
-  await gateway.createBucket('many');
-  const client = clientOf(gateway);
+const buckets = provideBuckets(startJudge, async (server) => {
+  await server.createBucket('results');
+  await server.createBucket('many');
+  const client = clientOf(server);
   await seed(
     client,
     'many',
@@ -34,13 +33,8 @@ beforeAll(async () => {
   );
   await client.close();
 });
-afterAll(async () => gateway.stop());
 beforeEach(async () => {
-  round += 1;
-  from = `from-${round}`;
-  to = `to-${round}`;
-  await gateway.createBucket(from);
-  await gateway.createBucket(to);
+  ({ server: gateway, from, to } = buckets);
   proxy = await startProxy(gateway.endpoint);
   bed = await CopyBed.create(gateway, 'results', proxy.endpoint);
 });

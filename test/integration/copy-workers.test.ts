@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { contents, CopyBed, listAll, seed } from '../support/copybed.ts';
+import { EXPECTED, OBJECTS, renamingStage } from '../support/copyworld.ts';
 import { CopyJob } from '../support/copyjob.ts';
 import { isProbe, operationOf, startProxy, type Fault, type S3Proxy } from '../support/s3proxy.ts';
 import { startGateway, type Gateway } from '../support/versitygw.ts';
@@ -14,11 +15,6 @@ beforeAll(async () => {
   await gateway.createBucket('results');
 });
 afterAll(async () => gateway.stop());
-
-const objects = Array.from({ length: 300 }, (_, n) => [`in/d${n % 5}/k${n}`, `content ${n}`] as const);
-const expected = new Map(
-  objects.map(([key, body]) => [key.replace(/^in\/(d\d)\/k(\d+)$/, 'out/$2-$1'), body]),
-);
 
 interface World {
   readonly bed: CopyBed;
@@ -34,21 +30,12 @@ async function inWorld(play: (world: World) => Promise<void>): Promise<void> {
   const proxy = await startProxy(gateway.endpoint);
   const bed = await CopyBed.create(gateway, 'results', proxy.endpoint);
   try {
-    await seed(bed.client, from, objects);
+    await seed(bed.client, from, OBJECTS);
     await play({ bed, proxy, from, to });
   } finally {
     await bed.stop();
     await proxy.stop();
   }
-}
-
-function stage({ from, to }: World, extra: object = {}) {
-  return {
-    source: { store: 'lake', bucket: from, prefix: 'in/' },
-    destination: { store: 'lake', bucket: to, prefix: 'out/' },
-    rename: [{ match: '^(?<d>d\\d)/k(?<n>\\d+)$', replace: '{n}-{d}' }],
-    ...extra,
-  };
 }
 
 const slowDown: Fault = {
@@ -74,7 +61,7 @@ describe('three workers', () => {
     const property = fc.asyncProperty(settings, async ({ mode, kills, throttled }) =>
       inWorld(async (world) => {
         const { bed, proxy, from, to } = world;
-        const job = new CopyJob(bed, stage(world, { mode }), 3);
+        const job = new CopyJob(bed, renamingStage(world, { mode }), 3);
         const copies = new Map<string, number>();
         let number = 0;
         const left = [...kills];
@@ -89,7 +76,7 @@ describe('three workers', () => {
           return 'pass';
         };
         await job.run();
-        expect(await contents(bed.client, to)).toEqual(expected);
+        expect(await contents(bed.client, to)).toEqual(EXPECTED);
         expect(await listAll(bed.client, from)).toHaveLength(mode === 'Move' ? 0 : 300);
         expect(new Set((await bed.ledgerRows()).map((row) => row.destination)).size).toBe(300);
         // What was under way at a death may have been sent once more, and nothing else.
@@ -109,24 +96,24 @@ describe('three workers', () => {
     inWorld(async (world) => {
       const { bed, to } = world;
       const ended = [];
-      for (const index of [0, 1, 2]) ended.push(await bed.run(stage(world), { index, workers: 3 }));
+      for (const index of [0, 1, 2]) ended.push(await bed.run(renamingStage(world), { index, workers: 3 }));
       expect(ended.map(({ code }) => code)).toEqual([EXIT.ok, EXIT.ok, EXIT.ok]);
       const counts = ended.map(({ manifest }) => manifest?.copy?.copied ?? 0);
       expect(ended.map(({ manifest }) => manifest?.copy?.planned)).toEqual(counts);
       expect(Math.min(...counts)).toBeGreaterThan(0);
       expect(counts.reduce((sum, one) => sum + one, 0)).toBe(300);
-      expect(await contents(bed.client, to)).toEqual(expected);
+      expect(await contents(bed.client, to)).toEqual(EXPECTED);
     }));
 
   test('the first does not end before its Job has the others', async () =>
     inWorld(async (world) => {
       const { bed } = world;
       bed.grants.growing = false;
-      const alone = await bed.run(stage(world), { index: 0, workers: 3, patience: 300 });
+      const alone = await bed.run(renamingStage(world), { index: 0, workers: 3, patience: 300 });
       expect(alone.code).toBe(EXIT.unavailable);
       expect(alone.manifest?.message).toContain('did not give the stage its 3 workers');
       bed.grants.growing = true;
-      const again = await bed.run(stage(world), { index: 0, workers: 3 });
+      const again = await bed.run(renamingStage(world), { index: 0, workers: 3 });
       expect(again.code).toBe(EXIT.ok);
       // The second pod finds everything done.
       const { requests: _sent, ...figures } = alone.manifest?.copy ?? {};
@@ -136,7 +123,7 @@ describe('three workers', () => {
 
   test('one that finds no plan is to be tried again', async () =>
     inWorld(async (world) => {
-      const early = await world.bed.run(stage(world), { index: 1, workers: 3, patience: 300 });
+      const early = await world.bed.run(renamingStage(world), { index: 1, workers: 3, patience: 300 });
       expect(early.code).toBe(EXIT.unavailable);
       expect(await listAll(world.bed.client, world.to)).toEqual([]);
     }));

@@ -1,32 +1,24 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { parseTermination } from '../../workers/contract/termination.ts';
 import { copyObject } from '../../workers/s3/copies.ts';
 import { headObject, putObject } from '../../workers/s3/objects.ts';
 import { contents, CopyBed, listAll, patientSignal, seed, type Ended } from '../support/copybed.ts';
+import { provideBuckets } from '../support/copyworld.ts';
 import { startJudge } from '../support/judge.ts';
 import type { S3Server } from '../support/s3server.ts';
 import { startGateway } from '../support/versitygw.ts';
 
 let gateway: S3Server;
 let bed: CopyBed;
-let round = 0;
 let from = '';
 let to = '';
 
-beforeAll(async () => {
-  gateway = await startJudge();
-  await gateway.createBucket('results');
-});
-afterAll(async () => gateway.stop());
+const buckets = provideBuckets(startJudge, (server) => server.createBucket('results'));
 beforeEach(async () => {
-  round += 1;
-  from = `from-${round}`;
-  to = `to-${round}`;
-  await gateway.createBucket(from);
-  await gateway.createBucket(to);
+  ({ server: gateway, from, to } = buckets);
   bed = await CopyBed.create(gateway, 'results');
 });
 afterEach(async () => bed.stop());
