@@ -82,11 +82,12 @@ export async function joinExisting(input: JoinInput, signal: AbortSignal): Promi
   });
   const copied = await findCopied(input.earlier, unsure.all().map(candidate), job, signal);
   const look = async (met: Met, rowSignal: AbortSignal): Promise<void> => {
-    // The plan is refused in any case: no reason to ask for what else is in the way.
-    if (inTheWay.total >= enough) return inTheWay.add(met.row, met.existing, met);
-    const [row, object] = [drafts.read(met.position), existing.read(met.existing)];
-    if (!copied.has(met.row) && !(await input.haveSameBytes(row, object, rowSignal)))
-      return inTheWay.add(met.row, met.existing, met);
+    if (!copied.has(met.row)) {
+      const [row, object] = [drafts.read(met.position), existing.read(met.existing)];
+      // After so many the plan is refused in any case: no reason to ask for what else is in the way.
+      const same = inTheWay.total < enough && (await input.haveSameBytes(row, object, rowSignal));
+      if (!same) return inTheWay.add(met.row, met.existing, met);
+    }
     skipped.add(met.row);
     recognised.add(met.row, met.existing);
   };
