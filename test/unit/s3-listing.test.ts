@@ -54,6 +54,8 @@ describe('a page of a listing', () => {
     ['"0123456789abcdef0123456789abcdef-12"', '0123456789abcdef0123456789abcdef-12'],
     ['0123456789abcdef0123456789abcdef', '0123456789abcdef0123456789abcdef'],
     ['&quot;&amp;&quot;', '&'],
+    // As long as 32 digits between &quot;, which must not be taken for that.
+    ['&#34;3d7287ea4ce9c818e88c1d7169109ece-2&#34;', '3d7287ea4ce9c818e88c1d7169109ece-2'],
   ])('ETag %s is %s', (raw, etag) => {
     expect(scanListing(page(contents('k').replace('&quot;e&quot;', raw))).objects[0]?.etag).toBe(etag);
   });

@@ -149,8 +149,9 @@ const quote = '&quot;';
 function readEtag({ bytes, text }: Page, start: number, end: number): string {
   // As nearly every store writes it: &quot;32 hex digits&quot;
   const inner = start + quote.length;
-  if (end - start === 32 + 2 * quote.length && bytes[start] === 0x26 && isPlain(bytes, inner, inner + 32))
-    return text.slice(inner, inner + 32);
+  // The second byte tells &quot; from &#34;, with which an ETag of parts can be just as long.
+  const usual = end - start === 32 + 2 * quote.length && bytes[start] === 0x26 && bytes[start + 1] === 0x71;
+  if (usual && isPlain(bytes, inner, inner + 32)) return text.slice(inner, inner + 32);
   return unquoteEtag(decodeEntities(text.slice(start, end)));
 }
 
