@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
+import type { Traffic } from '../../workers/s3/lane.ts';
 import { spawnDouble, type DoubleProcess } from '../support/s3double/process.ts';
 
 const program = fileURLToPath(new URL('../support/throttledchild.ts', import.meta.url));
 
-/** Copies per second that the store admits, for all clients together. */
-const capacity = 300;
-/** Seconds: the first ten are for finding the rate. */
-const seconds = 25;
+const clients = 4;
+/** Copies per client. */
+const copies = 60;
 
 let double: DoubleProcess | undefined;
 let children: ChildProcess[] = [];
@@ -20,43 +20,41 @@ afterEach(async () => {
   await double?.stop();
 });
 
-/** Starts so many clients, lets them begin together, and returns what each copied after the first ten seconds. */
-async function runClients(endpoint: string, count: number): Promise<number[]> {
-  const clients = Array.from({ length: count }, () => {
-    const child = spawn(process.execPath, [program, endpoint, String(seconds)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    children.push(child);
-    return { child, lines: createInterface({ input: child.stdout }) };
+interface Said {
+  readonly done: number;
+  readonly traffic: Traffic;
+}
+
+/** Starts a client and returns how to let it begin, and what it says in the end. */
+async function startClient(endpoint: string): Promise<() => Promise<Said>> {
+  const child = spawn(process.execPath, [program, endpoint, String(copies)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
-  await Promise.all(clients.map(({ lines }) => once(lines, 'line')));
-  const ends = clients.map(({ lines }) => once(lines, 'line'));
-  for (const { child } of clients) child.stdin.end();
-  return (await Promise.all(ends)).map(([line]) => Number(JSON.parse(String(line)).done));
+  children.push(child);
+  const lines = createInterface({ input: child.stdout });
+  await once(lines, 'line');
+  return async () => {
+    const end = once(lines, 'line');
+    child.stdin.end();
+    const said: Said = JSON.parse(String(await end));
+    return said;
+  };
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
-}
-
-test.each([
-  [1, 0.95],
-  [4, 0.9],
-])(
-  'one rate limit, number of clients %i: at least %d of it is used, next to nothing refused, all have their share',
-  async (clients, used) => {
-    double = await spawnDouble({
-      generated: [{ bucket: 'b', key: 'source', size: 100, seed: 1 }],
-      // Half a second's worth may be saved up, which is for pauses of this machine.
-      limits: [{ requests: 'write', rate: capacity, burst: capacity / 2 }],
-    });
-    const shares = await runClients(double.endpoint, clients);
-    const [limit] = (await double.stats()).limits;
-    const admitted = sum(limit?.admitted.slice(10, seconds - 1) ?? []);
-    const refused = sum(limit?.refused.slice(10, seconds - 1) ?? []);
-    expect(admitted / (capacity * (seconds - 11))).toBeGreaterThan(used);
-    expect(refused / (admitted + refused)).toBeLessThan(0.02);
-    expect(Math.min(...shares)).toBeGreaterThan(sum(shares) / clients / 2);
-  },
-  60_000,
-);
+// How much of a limit is used depends on the machine here: test/unit/s3-lanes-share.test.ts and the benchmark look at that.
+test('processes that share a limit below their first rate get all their copies through, and know what was refused', async () => {
+  double = await spawnDouble({
+    generated: [{ bucket: 'b', key: 'source', size: 100, seed: 1 }],
+    limits: [{ requests: 'write', rate: 120, burst: 5 }],
+  });
+  const { endpoint } = double;
+  const begin = await Promise.all(Array.from({ length: clients }, () => startClient(endpoint)));
+  const said = await Promise.all(begin.map((go) => go()));
+  const [limit] = (await double.stats()).limits;
+  const sum = (counts: readonly number[] = []): number => counts.reduce((total, count) => total + count, 0);
+  expect(sum(limit?.refused), 'the limit was met').toBeGreaterThan(0);
+  expect(said.map(({ done }) => done)).toEqual(Array.from({ length: clients }, () => copies));
+  expect(sum(limit?.admitted)).toBe(clients * copies);
+  expect(sum(said.map(({ traffic }) => traffic.sent))).toBe(sum(limit?.admitted) + sum(limit?.refused));
+  expect(sum(said.map(({ traffic }) => traffic.throttled))).toBe(sum(limit?.refused));
+});
