@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { S3Client } from '../../workers/s3/client.ts';
@@ -58,9 +59,10 @@ describe('one request', () => {
     const held: ServerResponse[] = [];
     handle = (_request, response, count) => void (count === 1 ? held.push(response) : response.end());
     const transport = new Transport({ connections: 1, longestWait: 1_000 });
-    const { origin } = client.address('b');
+    const { origin, host } = client.address('b');
     const send = (timeout: number): Promise<WireResponse> => {
-      const request = { origin, method: 'GET', path: '/b/k', headers: {}, body: undefined, timeout } as const;
+      const head = { origin, method: 'GET', path: '/b/k', headers: { host } } as const;
+      const request = { ...head, body: undefined, timeout };
       return transport.send(request, { operation: 'GetObject', ...object }, never);
     };
     try {
@@ -259,7 +261,7 @@ describe('operations', () => {
     handle = (_request, response, count) =>
       count === 1 ? response.writeHead(503).end(error('SlowDown')) : response.end('streamed');
     const { body } = await openObject(client, object, never);
-    expect(await body.text()).toBe('streamed');
+    expect(await text(body)).toBe('streamed');
     handle = (_request, response) => response.writeHead(403).end(error('AccessDenied'));
     await expect(openObject(client, object, never)).rejects.toMatchObject({ code: 'AccessDenied' });
   });

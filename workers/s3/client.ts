@@ -6,6 +6,7 @@ import { Lanes } from './lanes.ts';
 import { presign, type PresignedUrl } from './presign.ts';
 import { defaultRetry, withRetry, type RetryPolicy } from './retry.ts';
 import { EMPTY_SHA256, hashPayload, Signer } from './sign.ts';
+import { readBeginning } from './http/streams.ts';
 import { Transport, type StreamResponse, type WireRequest, type WireResponse } from './transport.ts';
 
 /** Where a store is and how to talk to it. */
@@ -120,7 +121,7 @@ export class S3Client {
     const attempt = async (): Promise<StreamResponse> => {
       const response = await this.#transport.open(await this.#sign(request, signal), request, signal);
       if (response.status >= 200 && response.status <= 299) return response;
-      const text = (await response.body.text()).slice(0, 65_536);
+      const text = await readBeginning(response.body, 65_536);
       throw errorFromResponse(request, response.status, response.headers, text);
     };
     return withRetry(this.#retry, () => this.#paced(request, attempt, signal), signal);

@@ -135,7 +135,7 @@ const codeOfStatus: Readonly<Record<number, string>> = {
 export function errorFromResponse(
   target: S3Target,
   status: number,
-  headers: Readonly<Record<string, string | string[] | undefined>>,
+  headers: Readonly<Record<string, string>>,
   body: string,
 ): S3Error {
   const redirected = status >= 300 && status < 400 && status !== 304;

@@ -1,25 +1,33 @@
-import type { Dispatcher } from 'undici';
-import type { WireResponse } from './transport.ts';
+import type { Connection, Receiver } from './http/connection.ts';
+import type { ResponseHead } from './http/head.ts';
 
 /** No answer that is read whole may be larger (a listing of 1,000 longest keys has 4 MB), unless more was asked for. */
 export const USUAL_BODY = 32 * 1024 * 1024;
+
+/** An answer, read whole. */
+export interface WholeResponse {
+  readonly status: number;
+  readonly headers: ResponseHead['headers'];
+  readonly body: Buffer;
+}
 
 /** An exchange that ended because its deadline came. */
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
 }
 
-/** One request and the whole of its answer, as undici tells it. Ended once: by the answer, a failure, or being broken off. */
-export class Exchange implements Dispatcher.DispatchHandler {
-  readonly answer: Promise<WireResponse>;
-  readonly #resolve: (response: WireResponse) => void;
+const nothing = Buffer.alloc(0);
+
+/** One request and the whole of its answer. Ended once: by the answer, a failure, or being broken off. */
+export class Exchange implements Receiver {
+  readonly answer: Promise<WholeResponse>;
+  readonly #resolve: (response: WholeResponse) => void;
   readonly #reject: (reason: unknown) => void;
   readonly #begun: () => void;
-  #controller: Dispatcher.DispatchController | undefined;
+  #connection: Connection | undefined;
   #ended = false;
-  #status = 0;
-  #headers: WireResponse['headers'] = {};
-  /** The body so far: its first chunk, or room for all of it, or chunks where nobody said how long it is. */
+  #head: ResponseHead | undefined;
+  /** Room for the body, where its length is known, or its chunks. */
   #body: Buffer | undefined;
   #chunks: Buffer[] | undefined;
   #size = 0;
@@ -29,60 +37,54 @@ export class Exchange implements Dispatcher.DispatchHandler {
   constructor(largest: number, begun: () => void) {
     this.#largest = largest;
     this.#begun = begun;
-    const { promise, resolve, reject } = Promise.withResolvers<WireResponse>();
+    const { promise, resolve, reject } = Promise.withResolvers<WholeResponse>();
     this.answer = promise;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    // It was broken off while it waited for a connection.
-    if (this.#ended) controller.abort(new Error('broken off'));
-    else this.#begun();
-  }
-
   /** Whether the request has got a connection. */
   get isBegun(): boolean {
-    return this.#controller !== undefined;
+    return this.#connection !== undefined;
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: WireResponse['headers']): void {
-    this.#status = status;
-    this.#headers = headers;
+  onBegin(connection: Connection): boolean {
+    // It may have been broken off while it waited.
+    if (this.#ended) return false;
+    this.#connection = connection;
+    this.#begun();
+    return true;
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onHead(head: ResponseHead): void {
+    this.#head = head;
+    const { framing } = head;
+    if (framing.kind !== 'Length') this.#chunks = [];
+    else if (framing.bytes > this.#largest) this.#refuse();
+    else if (framing.bytes > 0) this.#body = Buffer.allocUnsafe(framing.bytes);
+  }
+
+  onData(chunk: Buffer): void {
     const at = this.#size;
     this.#size += chunk.length;
-    if (this.#size > this.#largest)
-      controller.abort(new Error(`the answer is larger than ${this.#largest / 1024 ** 2} MiB`));
-    else if (this.#chunks !== undefined) this.#chunks.push(chunk);
-    else if (this.#body === undefined) this.#begin(chunk);
-    else chunk.copy(this.#body, at);
+    if (this.#size > this.#largest) this.#refuse();
+    else if (this.#body !== undefined) chunk.copy(this.#body, at);
+    else this.#chunks?.push(Buffer.from(chunk));
   }
 
-  #begin(chunk: Buffer): void {
-    const length = Number(this.#headers['content-length']);
-    if (length === chunk.length) {
-      this.#body = chunk;
-    } else if (length > chunk.length && length <= this.#largest) {
-      // One copy of a large body, not two.
-      this.#body = Buffer.allocUnsafe(length);
-      chunk.copy(this.#body);
-    } else {
-      this.#chunks = [chunk];
-    }
+  #refuse(): void {
+    this.abort(new Error(`the answer is larger than ${this.#largest / 1024 ** 2} MiB`));
   }
 
-  onResponseEnd(): void {
-    if (this.#ended) return;
+  onEnd(): void {
+    if (this.#ended || this.#head === undefined) return;
     this.#ended = true;
-    const body = this.#body ?? Buffer.concat(this.#chunks ?? []);
-    this.#resolve({ status: this.#status, headers: this.#headers, body });
+    const { status, headers } = this.#head;
+    const chunks = this.#chunks === undefined ? nothing : Buffer.concat(this.#chunks);
+    this.#resolve({ status, headers, body: this.#body ?? chunks });
   }
 
-  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+  onError(error: Error): void {
     this.#fail(error);
   }
 
@@ -94,7 +96,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   abort(reason: unknown): void {
     if (this.#ended) return;
     this.#fail(reason);
-    this.#controller?.abort(new Error('broken off'));
+    this.#connection?.destroy(new Error('broken off'));
   }
 
   #fail(reason: unknown): void {

@@ -61,7 +61,7 @@ export async function uploadPart(
   const request = { ...partRequest('UploadPart', upload, part.number), body: part.body, headers };
   return client.request(
     request,
-    (response) => ({ number: part.number, etag: unquoteEtag(String(response.headers['etag'] ?? '')) }),
+    (response) => ({ number: part.number, etag: unquoteEtag(response.headers['etag'] ?? '') }),
     signal,
   );
 }

@@ -18,15 +18,6 @@ export interface ObjectHead {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Lower-case header names to single values. */
-export function plainHeaders(headers: WireResponse['headers']): Record<string, string> {
-  const plain: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) plain[name] = Array.isArray(value) ? value.join(',') : value;
-  }
-  return plain;
-}
-
 /** One page of a bucket's objects in key order. A page that is not whole is an error, never an end. */
 export async function listObjects(
   client: S3Client,
@@ -85,7 +76,7 @@ export async function headObject(
 }
 
 function readHead(response: WireResponse): ObjectHead {
-  const headers = plainHeaders(response.headers);
+  const { headers } = response;
   return {
     size: Number(headers['content-length'] ?? 0),
     etag: unquoteEtag(headers['etag'] ?? ''),
@@ -175,7 +166,7 @@ export async function putObject(
   const { bucket, key, body } = what;
   return client.request(
     { operation: 'PutObject', method: 'PUT', bucket, key, body, headers, timeout: 300_000 },
-    (response) => unquoteEtag(String(response.headers['etag'] ?? '')),
+    (response) => unquoteEtag(response.headers['etag'] ?? ''),
     signal,
   );
 }

@@ -1,9 +1,11 @@
+import type { IncomingMessage } from 'node:http';
 import { rootCertificates } from 'node:tls';
-import { Pool, type Dispatcher } from 'undici';
 import { followSignal } from './aborting.ts';
 import { Deadlines } from './deadlines.ts';
 import { S3Error, type S3Target } from './errors.ts';
-import { DeadlineExceeded, Exchange, USUAL_BODY } from './exchange.ts';
+import { DeadlineExceeded, Exchange, USUAL_BODY, type WholeResponse } from './exchange.ts';
+import { Connections } from './http/connections.ts';
+import { StreamClient } from './http/streams.ts';
 
 /** One attempt, signed and in wire form. */
 export interface WireRequest {
@@ -13,22 +15,18 @@ export interface WireRequest {
   readonly path: string;
   readonly headers: Record<string, string>;
   readonly body: Uint8Array | undefined;
-  /** Milliseconds from a free connection to the whole answer (for streams: to its headers, then per pause). */
+  /** Milliseconds for the whole answer (for streams: until its headers, then per pause). */
   readonly timeout: number;
   /** Bytes that a body which is read whole may have; default {@link USUAL_BODY}. */
   readonly largest?: number | undefined;
 }
 
-export interface WireResponse {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Buffer;
-}
+export type WireResponse = WholeResponse;
 
 export interface StreamResponse {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Dispatcher.ResponseData['body'];
+  readonly headers: WireResponse['headers'];
+  readonly body: IncomingMessage;
 }
 
 /** Longest wait for a connection, in milliseconds: others hold them as long as their own deadlines allow. */
@@ -36,14 +34,16 @@ const usualWait = 15 * 60_000;
 
 /** Keeps connections to the hosts of one store. Redirects are never followed. `close` ends them. */
 export class Transport {
-  readonly #pools = new Map<string, Pool>();
+  readonly #hosts = new Map<string, Connections>();
+  readonly #streams: StreamClient;
   readonly #deadlines = new Deadlines();
-  readonly #ca: string | undefined;
+  readonly #ca: string[] | undefined;
   readonly #connections: number;
   readonly #longestWait: number;
 
   constructor(options: { ca?: string | undefined; connections: number; longestWait?: number }) {
-    this.#ca = options.ca;
+    this.#ca = options.ca === undefined ? undefined : [...rootCertificates, options.ca];
+    this.#streams = new StreamClient(this.#ca, options.connections);
     this.#longestWait = options.longestWait ?? usualWait;
     this.#connections = options.connections;
   }
@@ -58,18 +58,7 @@ export class Transport {
     });
     const unfollow = followSignal(signal, exchange);
     try {
-      this.#pool(request.origin).dispatch(
-        {
-          method: request.method,
-          path: request.path,
-          headers: request.headers,
-          body: request.body ?? null,
-          // The exchange has a deadline of its own.
-          headersTimeout: 0,
-          bodyTimeout: 0,
-        },
-        exchange,
-      );
+      this.#host(request.origin).dispatch(request, exchange);
       if (!exchange.isBegun) inTime = this.#deadlines.start(exchange, this.#longestWait);
       return await exchange.answer;
     } catch (error) {
@@ -89,34 +78,25 @@ export class Transport {
   async open(request: WireRequest, target: S3Target, signal: AbortSignal): Promise<StreamResponse> {
     signal.throwIfAborted();
     try {
-      const { statusCode, headers, body } = await this.#pool(request.origin).request({
-        method: request.method,
-        path: request.path,
-        headers: request.headers,
-        body: request.body ?? null,
-        signal,
-        headersTimeout: request.timeout,
-        bodyTimeout: request.timeout,
-      });
-      return { status: statusCode, headers, body };
+      return await this.#streams.open(request, signal);
     } catch (error) {
-      throw signal.aborted ? error : connectionError(target, error);
+      throw signal.aborted ? signal.reason : connectionError(target, error);
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
-    this.#pools.clear();
+    for (const connections of this.#hosts.values()) connections.close();
+    this.#hosts.clear();
+    this.#streams.close();
   }
 
-  #pool(origin: string): Pool {
-    let pool = this.#pools.get(origin);
-    if (pool === undefined) {
-      const ca = this.#ca === undefined ? {} : { ca: [...rootCertificates, this.#ca] };
-      pool = new Pool(origin, { connections: this.#connections, connect: { timeout: 10_000, ...ca } });
-      this.#pools.set(origin, pool);
+  #host(origin: string): Connections {
+    let connections = this.#hosts.get(origin);
+    if (connections === undefined) {
+      connections = new Connections({ origin, ca: this.#ca, most: this.#connections });
+      this.#hosts.set(origin, connections);
     }
-    return pool;
+    return connections;
   }
 }
 

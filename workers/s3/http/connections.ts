@@ -1,0 +1,112 @@
+import { connect as connectPlain, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectSecure } from 'node:tls';
+import { Connection, type ConnectionOwner, type Receiver, type WholeRequest } from './connection.ts';
+
+/** Milliseconds after which an idle connection is not used again: many servers close theirs after 5 s. */
+const idleTime = 4_000;
+
+export interface ConnectionsOptions {
+  /** `https://host[:port]` or `http://…`. */
+  readonly origin: string;
+  /** PEMs of the CAs to trust; undefined: those of Node. */
+  readonly ca: string[] | undefined;
+  /** At most so many at a time; more requests than that wait. */
+  readonly most: number;
+}
+
+interface Waiting {
+  readonly request: WholeRequest;
+  readonly receiver: Receiver;
+}
+
+/** The connections to one host. Requests that find none free wait in order. */
+export class Connections implements ConnectionOwner {
+  readonly #origin: URL;
+  readonly #ca: string[] | undefined;
+  readonly #most: number;
+  readonly #all = new Set<Connection>();
+  /** Those that nobody uses, and since when. The one that was used last is taken first, so that the others can go. */
+  readonly #idle: { readonly connection: Connection; readonly since: number }[] = [];
+  readonly #waiting: Waiting[] = [];
+  #sweeper: NodeJS.Timeout | undefined;
+  /** The last TLS session: the next connection need not negotiate it all again. */
+  #session: Buffer | undefined;
+
+  constructor({ origin, ca, most }: ConnectionsOptions) {
+    this.#origin = new URL(origin);
+    this.#ca = ca;
+    this.#most = most;
+  }
+
+  /** Sends a request on a free connection, a new one, or the next that gets free. */
+  dispatch(request: WholeRequest, receiver: Receiver): void {
+    const free = this.#idle.pop();
+    if (free !== undefined) {
+      free.connection.setIdle(false);
+      free.connection.send(request, receiver);
+    } else if (this.#all.size < this.#most) {
+      this.#open().send(request, receiver);
+    } else {
+      this.#waiting.push({ request, receiver });
+    }
+  }
+
+  /** Ends all connections; what is under way or waits fails. */
+  close(): void {
+    clearTimeout(this.#sweeper);
+    const closed = new Error('the client is closed');
+    for (const { receiver } of this.#waiting.splice(0)) receiver.onError(closed);
+    for (const connection of [...this.#all]) connection.destroy(closed);
+  }
+
+  onIdle(connection: Connection): void {
+    const next = this.#waiting.shift();
+    if (next !== undefined) {
+      connection.send(next.request, next.receiver);
+      return;
+    }
+    connection.setIdle(true);
+    this.#idle.push({ connection, since: performance.now() });
+    this.#sweeper ??= setTimeout(() => this.#sweep(), idleTime).unref();
+  }
+
+  onClosed(connection: Connection): void {
+    this.#all.delete(connection);
+    const place = this.#idle.findIndex((idle) => idle.connection === connection);
+    if (place !== -1) this.#idle.splice(place, 1);
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.#open().send(next.request, next.receiver);
+  }
+
+  /** Ends those that were not used for long. */
+  #sweep(): void {
+    this.#sweeper = undefined;
+    const now = performance.now();
+    const old = this.#idle.filter(({ since }) => since + idleTime <= now);
+    for (const { connection } of old) connection.destroy(new Error('not used for long'));
+    const [oldest] = this.#idle;
+    if (oldest === undefined) return;
+    this.#sweeper = setTimeout(() => this.#sweep(), Math.max(1, oldest.since + idleTime - now)).unref();
+  }
+
+  #open(): Connection {
+    const secure = this.#origin.protocol === 'https:';
+    const event = secure ? 'secureConnect' : 'connect';
+    const connection = new Connection(this, (onread) => this.#connect(onread, secure), event);
+    this.#all.add(connection);
+    return connection;
+  }
+
+  #connect(onread: OnReadOpts, secure: boolean): Socket {
+    // `new URL` puts IPv6 addresses into brackets.
+    const host = this.#origin.hostname.replace(/^\[|\]$/g, '');
+    const port = Number(this.#origin.port) || (secure ? 443 : 80);
+    const options = { host, port, onread, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
+    if (!secure) return connectPlain(options);
+    const trust = this.#ca === undefined ? {} : { ca: this.#ca };
+    const session = this.#session === undefined ? {} : { session: this.#session };
+    const socket = connectSecure({ ...options, ...trust, ...session, ALPNProtocols: ['http/1.1'] });
+    socket.on('session', (latest: Buffer) => (this.#session = latest));
+    return socket;
+  }
+}
