@@ -55,12 +55,13 @@ describe('answers', () => {
   test('come whole however they are cut', async () => {
     const wire =
       'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nx: y\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n';
-    answer = async (socket) => {
+    const drip = async (socket: Socket): Promise<void> => {
       for (const sign of wire) {
         socket.write(sign);
         await sleep(1);
       }
     };
+    answer = (socket) => void drip(socket);
     const { status, headers, body } = await get().answer;
     expect([status, headers['x'], body.toString()]).toEqual([200, 'y', 'abc']);
     answer = (socket) => socket.write(ok);

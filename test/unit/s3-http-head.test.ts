@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ChunkedBody } from '../../workers/s3/http/chunked.ts';
 import { formatRequestHead, parseResponseHead, ProtocolError } from '../../workers/s3/http/head.ts';

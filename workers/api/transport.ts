@@ -1,6 +1,6 @@
-import http, { type IncomingMessage, type RequestOptions } from 'node:http';
-import https from 'node:https';
-import { rootCertificates } from 'node:tls';
+import type { Agent, IncomingMessage, RequestOptions } from 'node:http';
+import type { Agent as SecureAgent } from 'node:https';
+import { http, https, tls } from '../builtins.ts';
 import { WorkerApiError } from './errors.ts';
 
 /** One attempt of one request. */
@@ -34,13 +34,13 @@ const connectTimeout = 10_000;
  * every worker of a run loads it before it can do anything else: undici costs a quarter of that start.
  */
 export class ApiTransport {
-  readonly #plain = new http.Agent(pool);
-  readonly #secure: https.Agent;
+  readonly #plain: Agent = new http.Agent(pool);
+  readonly #secure: SecureAgent;
   readonly #servername: string | undefined;
 
   constructor(options: { ca?: string | undefined; onlyThisCA?: boolean; servername?: string | undefined }) {
     const own = options.ca === undefined ? [] : [options.ca];
-    const ca = options.onlyThisCA === true ? own : [...rootCertificates, ...own];
+    const ca = options.onlyThisCA === true ? own : [...tls.rootCertificates, ...own];
     this.#secure = new https.Agent({ ...pool, ca });
     this.#servername = options.servername;
   }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { rootCertificates } from 'node:tls';
+import { tls } from '../builtins.ts';
 import { followSignal } from './aborting.ts';
 import { Deadlines } from './deadlines.ts';
 import { S3Error, type S3Target } from './errors.ts';
@@ -42,7 +42,7 @@ export class Transport {
   readonly #longestWait: number;
 
   constructor(options: { ca?: string | undefined; connections: number; longestWait?: number }) {
-    this.#ca = options.ca === undefined ? undefined : [...rootCertificates, options.ca];
+    this.#ca = options.ca === undefined ? undefined : [...tls.rootCertificates, options.ca];
     this.#streams = new StreamClient(this.#ca, options.connections);
     this.#longestWait = options.longestWait ?? usualWait;
     this.#connections = options.connections;

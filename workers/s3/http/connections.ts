@@ -1,5 +1,5 @@
-import { connect as connectPlain, type OnReadOpts, type Socket } from 'node:net';
-import { connect as connectSecure } from 'node:tls';
+import { connect, type OnReadOpts, type Socket } from 'node:net';
+import { tls } from '../../builtins.ts';
 import { Connection, type ConnectionOwner, type Receiver, type WholeRequest } from './connection.ts';
 
 /** Milliseconds after which an idle connection is not used again: many servers close theirs after 5 s. */
@@ -56,7 +56,7 @@ export class Connections implements ConnectionOwner {
     clearTimeout(this.#sweeper);
     const closed = new Error('the client is closed');
     for (const { receiver } of this.#waiting.splice(0)) receiver.onError(closed);
-    for (const connection of [...this.#all]) connection.destroy(closed);
+    for (const connection of this.#all) connection.destroy(closed);
   }
 
   onIdle(connection: Connection): void {
@@ -102,10 +102,10 @@ export class Connections implements ConnectionOwner {
     const host = this.#origin.hostname.replace(/^\[|\]$/g, '');
     const port = Number(this.#origin.port) || (secure ? 443 : 80);
     const options = { host, port, onread, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
-    if (!secure) return connectPlain(options);
+    if (!secure) return connect(options);
     const trust = this.#ca === undefined ? {} : { ca: this.#ca };
     const session = this.#session === undefined ? {} : { session: this.#session };
-    const socket = connectSecure({ ...options, ...trust, ...session, ALPNProtocols: ['http/1.1'] });
+    const socket = tls.connect({ ...options, ...trust, ...session, ALPNProtocols: ['http/1.1'] });
     socket.on('session', (latest: Buffer) => (this.#session = latest));
     return socket;
   }

@@ -1,5 +1,6 @@
-import http, { type ClientRequest, type IncomingMessage } from 'node:http';
-import https from 'node:https';
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
+import type { Agent as SecureAgent } from 'node:https';
+import { http, https } from '../../builtins.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
 
 /** A request whose answer is read as a stream. */
@@ -26,8 +27,8 @@ class SilenceTimeoutError extends Error {
  * strength, and what it costs per request does not matter here.
  */
 export class StreamClient {
-  readonly #plain: http.Agent;
-  readonly #secure: https.Agent;
+  readonly #plain: Agent;
+  readonly #secure: SecureAgent;
 
   constructor(ca: string[] | undefined, most: number) {
     const pool = { keepAlive: true, maxSockets: most, timeout: 0 };
