@@ -1,6 +1,6 @@
 import type { Agent, IncomingMessage, RequestOptions } from 'node:http';
 import type { Agent as SecureAgent } from 'node:https';
-import { http, https, tls } from '../builtins.ts';
+import { http, https, tls } from '../s3/http/builtins.ts';
 import { WorkerApiError } from './errors.ts';
 
 /** One attempt of one request. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { tls } from '../builtins.ts';
+import { tls } from './http/builtins.ts';
 import { followSignal } from './aborting.ts';
 import { Deadlines } from './deadlines.ts';
 import { S3Error, type S3Target } from './errors.ts';

@@ -1,5 +1,5 @@
 import { connect, type OnReadOpts, type Socket } from 'node:net';
-import { tls } from '../../builtins.ts';
+import { tls } from './builtins.ts';
 import { Connection, type ConnectionOwner, type Receiver, type WholeRequest } from './connection.ts';
 
 /** Milliseconds after which an idle connection is not used again: many servers close theirs after 5 s. */

@@ -1,6 +1,6 @@
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import type { Agent as SecureAgent } from 'node:https';
-import { http, https } from '../../builtins.ts';
+import { http, https } from './builtins.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
 
 /** A request whose answer is read as a stream. */
