@@ -1,12 +1,6 @@
 import type { OnReadOpts, Socket } from 'node:net';
-import { ChunkedBody } from './chunked.ts';
-import {
-  formatRequestHead,
-  parseResponseHead,
-  ProtocolError,
-  type RequestHead,
-  type ResponseHead,
-} from './head.ts';
+import { AnswerReader, type AnswerReceiver } from './answer.ts';
+import { formatRequestHead, ProtocolError, type RequestHead } from './head.ts';
 
 /** A request that goes out in one piece. */
 export interface WholeRequest extends RequestHead {
@@ -14,12 +8,9 @@ export interface WholeRequest extends RequestHead {
 }
 
 /** Is told what comes of a request. After `onEnd` or `onError` nothing more. */
-export interface Receiver {
+export interface Receiver extends AnswerReceiver {
   /** The request has a connection. Returns whether it is still wanted. */
   onBegin(connection: Connection): boolean;
-  onHead(head: ResponseHead): void;
-  /** The chunk's memory is used again as soon as this returns. */
-  onData(chunk: Buffer): void;
   onEnd(): void;
   onError(error: Error): void;
 }
@@ -31,11 +22,22 @@ export interface ConnectionOwner {
   onClosed(connection: Connection): void;
 }
 
+/** Makes the socket, with options that it must hand on. */
+export interface SocketSource {
+  open(onread: OnReadOpts): Socket;
+  /** Says when the socket can be written to. */
+  readonly standingEvent: 'connect' | 'secureConnect';
+}
+
+/** A request that is under way, or to go out as soon as the connection stands. */
+interface Turn {
+  readonly request: WholeRequest;
+  readonly receiver: Receiver;
+  readonly reader: AnswerReader;
+}
+
 /** Bytes that are read at once. */
 const readSize = 64 * 1024;
-/** Longest head of an answer. Bytes. */
-const longestHead = 64 * 1024;
-const headEnd = Buffer.from('\r\n\r\n');
 /** Milliseconds that a connection may take to stand. */
 const connectTimeout = 10_000;
 
@@ -49,32 +51,20 @@ export class Connection {
   readonly #connecting: NodeJS.Timeout;
   #standing = false;
   #closed = false;
-  #request: WholeRequest | undefined;
-  #receiver: Receiver | undefined;
-  #head: ResponseHead | undefined;
-  /** The beginning of a head whose end has not come yet. */
-  #partialHead: Buffer | undefined;
-  /** Bytes of a body of known length that are still to come. */
-  #left = 0;
-  #chunked: ChunkedBody | undefined;
+  #turn: Turn | undefined;
 
-  /** `open` makes the socket, with options that it must hand on; `event` says when it can be written to. */
-  constructor(
-    owner: ConnectionOwner,
-    open: (onread: OnReadOpts) => Socket,
-    event: 'connect' | 'secureConnect',
-  ) {
+  constructor(owner: ConnectionOwner, source: SocketSource) {
     this.#owner = owner;
     const buffer = Buffer.allocUnsafeSlow(readSize);
     const callback = (count: number): boolean => {
       this.#onRead(buffer.subarray(0, count));
       return true;
     };
-    this.#socket = open({ buffer, callback });
+    this.#socket = source.open({ buffer, callback });
     this.#connecting = setTimeout(() => {
       this.destroy(new Error(`no connection within ${connectTimeout / 1000} s`));
     }, connectTimeout);
-    this.#socket.once(event, () => this.#onStanding());
+    this.#socket.once(source.standingEvent, () => this.#onStanding());
     this.#socket.once('end', () => this.#onFinished());
     this.#socket.once('error', (error) => this.destroy(firstOf(error)));
     this.#socket.once('close', () => this.destroy(new Error('the other side closed the connection')));
@@ -82,9 +72,9 @@ export class Connection {
 
   /** Sends a request, as soon as the connection stands. Only while it is idle, or for the first time. */
   send(request: WholeRequest, receiver: Receiver): void {
-    this.#request = request;
-    this.#receiver = receiver;
-    if (this.#standing) this.#write(request, receiver);
+    const turn = { request, receiver, reader: new AnswerReader(request.method, receiver) };
+    this.#turn = turn;
+    if (this.#standing) this.#write(turn);
   }
 
   /** An idle connection does not keep the process alive. */
@@ -99,111 +89,68 @@ export class Connection {
     this.#closed = true;
     clearTimeout(this.#connecting);
     this.#socket.destroy();
-    const receiver = this.#receiver;
-    this.#receiver = undefined;
+    const turn = this.#turn;
+    this.#turn = undefined;
     this.#owner.onClosed(this);
-    receiver?.onError(reason);
+    turn?.receiver.onError(reason);
   }
 
   #onStanding(): void {
     clearTimeout(this.#connecting);
     this.#standing = true;
-    if (this.#request && this.#receiver) this.#write(this.#request, this.#receiver);
+    if (this.#turn !== undefined) this.#write(this.#turn);
   }
 
-  #write(request: WholeRequest, receiver: Receiver): void {
+  #write({ request, receiver }: Turn): void {
     const { body } = request;
     try {
       const head = formatRequestHead(request, body?.byteLength ?? 0);
       if (!receiver.onBegin(this)) {
         this.#release(true);
-        return;
-      }
-      if (body === undefined || body.byteLength === 0) {
+      } else if (body === undefined || body.byteLength === 0) {
         this.#socket.write(head, 'latin1');
-        return;
+      } else {
+        this.#socket.cork();
+        this.#socket.write(head, 'latin1');
+        this.#socket.write(body);
+        this.#socket.uncork();
       }
-      this.#socket.cork();
-      this.#socket.write(head, 'latin1');
-      this.#socket.write(body);
-      this.#socket.uncork();
     } catch (error) {
       this.destroy(toError(error));
     }
   }
 
   #onRead(bytes: Buffer): void {
+    if (this.#closed) return;
     try {
-      let rest = bytes;
-      while (rest.length > 0 && !this.#closed) rest = this.#take(rest);
+      if (this.#turn === undefined) throw new ProtocolError('an answer that nobody asked for');
+      const surplus = this.#turn.reader.read(bytes);
+      if (surplus !== undefined) this.#onComplete(surplus);
     } catch (error) {
       this.destroy(toError(error));
     }
   }
 
-  /** Takes the next bytes in and returns those that are left. */
-  #take(bytes: Buffer): Buffer {
-    const receiver = this.#receiver;
-    if (receiver === undefined) throw new ProtocolError('an answer that nobody asked for');
-    if (this.#head === undefined) return this.#takeHead(bytes, receiver);
-    if (this.#chunked !== undefined) {
-      const count = this.#chunked.read(bytes, (chunk) => receiver.onData(chunk));
-      if (this.#chunked.isComplete) this.#onComplete(bytes.length - count);
-      return bytes.subarray(count);
-    }
-    const count = Math.min(bytes.length, this.#left);
-    this.#left -= count;
-    receiver.onData(count === bytes.length ? bytes : bytes.subarray(0, count));
-    if (this.#left === 0) this.#onComplete(bytes.length - count);
-    return bytes.subarray(count);
-  }
-
-  #takeHead(bytes: Buffer, receiver: Receiver): Buffer {
-    const known = this.#partialHead === undefined ? bytes : Buffer.concat([this.#partialHead, bytes]);
-    const end = known.indexOf(headEnd);
-    if (end > longestHead || (end === -1 && known.length > longestHead))
-      throw new ProtocolError('the head of the answer is too long');
-    if (end === -1) {
-      // What was read is in the buffer that is read into next.
-      this.#partialHead = Buffer.from(known);
-      return bytes.subarray(bytes.length);
-    }
-    this.#partialHead = undefined;
-    const head = parseResponseHead(known.toString('latin1', 0, end), this.#request?.method ?? '');
-    const rest = known.subarray(end + headEnd.length);
-    // 100 Continue and its like come before the answer.
-    if (head.status < 200) return rest;
-    this.#head = head;
-    const { framing } = head;
-    this.#chunked = framing.kind === 'Chunked' ? new ChunkedBody() : undefined;
-    this.#left = framing.kind === 'Length' ? framing.bytes : Number.POSITIVE_INFINITY;
-    receiver.onHead(head);
-    if (framing.kind === 'Length' && framing.bytes === 0) this.#onComplete(rest.length);
-    return rest;
-  }
-
   /** The other side will send nothing more: for some answers that is their end. */
   #onFinished(): void {
-    if (this.#head?.framing.kind === 'UntilClose') this.#onComplete(0);
+    if (this.#turn?.reader.end() === true) this.#onComplete(0);
     this.destroy(new Error('the other side closed the connection'));
   }
 
   /** `surplus`: bytes that came behind the answer. */
   #onComplete(surplus: number): void {
+    const turn = this.#turn;
     // Whoever took the last bytes may have broken it off.
-    if (this.#closed) return;
-    const receiver = this.#receiver;
+    if (turn === undefined) return;
     // An answer may come before all of the request was sent, and bytes that nobody asked for behind it: what is left
     // of either would be taken for a part of what comes next.
     const clean = surplus === 0 && this.#socket.writableLength === 0;
-    this.#release(clean && this.#head?.keepAlive === true);
-    receiver?.onEnd();
+    this.#release(clean && turn.reader.keepAlive);
+    turn.receiver.onEnd();
   }
 
   #release(reusable: boolean): void {
-    this.#receiver = undefined;
-    this.#request = undefined;
-    this.#head = undefined;
+    this.#turn = undefined;
     if (reusable) this.#owner.onIdle(this);
     else this.destroy(new Error('the connection is not used again'));
   }

@@ -91,8 +91,10 @@ export class Connections implements ConnectionOwner {
 
   #open(): Connection {
     const secure = this.#origin.protocol === 'https:';
-    const event = secure ? 'secureConnect' : 'connect';
-    const connection = new Connection(this, (onread) => this.#connect(onread, secure), event);
+    const connection = new Connection(this, {
+      open: (onread) => this.#connect(onread, secure),
+      standingEvent: secure ? 'secureConnect' : 'connect',
+    });
     this.#all.add(connection);
     return connection;
   }
