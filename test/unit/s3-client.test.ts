@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { S3Client } from '../../workers/s3/client.ts';
@@ -8,7 +8,8 @@ import { fixedCredentials } from '../../workers/s3/credentials.ts';
 import { completeMultipart } from '../../workers/s3/multipart.ts';
 import { deleteObject, getObject, headObject, openObject, putObject } from '../../workers/s3/objects.ts';
 import { listUploads } from '../../workers/s3/uploads.ts';
-import { Transport, type WireResponse } from '../../workers/s3/transport.ts';
+import type { WireResponse } from '../../workers/s3/exchange.ts';
+import { Transport } from '../../workers/s3/transport.ts';
 import { listen, stopServer } from '../support/grants.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
@@ -81,7 +82,7 @@ describe('one request', () => {
         message: expect.stringContaining('no connection was free within 1 s'),
       });
     } finally {
-      await transport.close();
+      transport.close();
     }
   });
 
@@ -255,6 +256,38 @@ describe('operations', () => {
     handle = (_request, response) => response.end(error('InvalidPart'));
     const done = completeMultipart(client, { ...object, uploadId: 'u' }, [{ number: 1, etag: 'e' }], never);
     await expect(done).rejects.toMatchObject({ code: 'InvalidPart', retryClass: 'permanent' });
+  });
+
+  test('a stream whose reader pauses goes on, and one in which nothing comes ends', async () => {
+    const whole = Buffer.alloc(4 * 1024 ** 2, 'x');
+    handle = (_request, response) => response.end(whole);
+    const open = (timeout: number) =>
+      client.open({ operation: 'GetObject', method: 'GET', timeout, ...object }, never);
+    const { body } = await open(200);
+    await sleep(1_000);
+    expect((await buffer(body)).length).toBe(whole.length);
+    handle = (_request, response) => void response.writeHead(200, { 'content-length': '9' }).write('x');
+    await expect(text((await open(200)).body)).rejects.toThrow('nothing came for 0.2 s');
+  });
+
+  test('an error whose words break off is that error all the same, and is tried again', async () => {
+    handle = (_request, response, count) => {
+      if (count > 1) {
+        response.end('streamed');
+      } else {
+        response.writeHead(503, { 'content-length': '1000' }).write('<Error>');
+        setTimeout(() => response.destroy(), 20);
+      }
+    };
+    expect(await text((await openObject(client, object, never)).body)).toBe('streamed');
+  });
+
+  test('what can never be sent is not tried again', async () => {
+    handle = (_request, response) => response.end();
+    const headers = { 'x-amz-meta-a': 'a\r\nb: c' };
+    const put = putObject(client, { ...object, body: Buffer.from('x'), headers }, never);
+    await expect(put).rejects.toMatchObject({ code: 'InvalidRequest', retryClass: 'permanent' });
+    expect(seen).toHaveLength(0);
   });
 
   test('a stream is handed over unread, and refused before that', async () => {

@@ -38,7 +38,7 @@ afterEach(async () => {
 function open(most: number): Connections {
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  return new Connections({ origin: `http://127.0.0.1:${port}`, ca: undefined, most });
+  return new Connections({ origin: `http://127.0.0.1:${port}`, trust: undefined, most });
 }
 
 function get(path = '/', largest = 1000): Exchange {
@@ -67,6 +67,13 @@ describe('answers', () => {
     answer = (socket) => socket.write(ok);
     expect(await bodyOf(get())).toBe('ok');
     expect(sockets).toHaveLength(1);
+  });
+
+  test('in chunks of a byte are whole as well', async () => {
+    const chunks = Array.from('many small chunks', (sign) => `1\r\n${sign}\r\n`).join('');
+    answer = (socket) =>
+      socket.write(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`);
+    expect(await bodyOf(get())).toBe('many small chunks');
   });
 
   test('may end with the connection', async () => {
@@ -175,6 +182,16 @@ describe('connections', () => {
     await expect(get().answer).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
+  });
+
+  test('what was given up while it waited gets no connection', async () => {
+    answer = () => undefined;
+    const all = Array.from({ length: 10 }, () => get());
+    await vi.waitFor(() => expect(sockets).toHaveLength(2), { timeout: 10_000 });
+    for (const exchange of all) exchange.abort(new Error('enough'));
+    answer = (socket) => socket.write(ok);
+    expect(await bodyOf(get())).toBe('ok');
+    expect(sockets).toHaveLength(3);
   });
 
   test('closing fails what is under way and what waits', async () => {

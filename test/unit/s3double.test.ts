@@ -138,7 +138,7 @@ describe('objects', () => {
       { refused: ['copyIfNoneMatch', 'putIfNoneMatch', 'completeIfNoneMatch'] },
       { sourcePinned: true, createOnly: false, putCreateOnly: false, completeCreateOnly: false },
     ],
-    [{ ignored: ['deleteIfMatch'] }, { sourcePinned: true, createOnly: true, deleteIfMatch: false }],
+    [{ ignored: ['deleteIfMatch'] }, { createOnly: true, completeCreateOnly: true, deleteIfMatch: false }],
     [{ aliases: 'Posix' }, { aliases: 'Posix' }],
     [{ aliases: 'NFC' }, { aliases: 'NFC' }],
     [{ aliases: 'CaseInsensitive' }, { aliases: 'CaseInsensitive' }],

@@ -1,6 +1,7 @@
 import type { Agent, IncomingMessage, RequestOptions } from 'node:http';
 import type { Agent as SecureAgent } from 'node:https';
 import { http, https, tls } from '../s3/http/builtins.ts';
+import { boundConnecting } from '../s3/http/streams.ts';
 import { WorkerApiError } from './errors.ts';
 
 /** One attempt of one request. */
@@ -26,8 +27,6 @@ export interface ApiAnswer {
 const maxBody = 256 * 1024 * 1024;
 
 const pool = { keepAlive: true, maxSockets: 16 } as const;
-/** Milliseconds within which a connection must stand. */
-const connectTimeout = 10_000;
 
 /**
  * Keeps connections to one kind of peer. Redirects are never followed. `close` ends them. Node's own client, because
@@ -81,12 +80,7 @@ export class ApiTransport {
     // Stays for good: a connection that breaks while the answer is read says so here as well.
     sent.on('error', reject);
     sent.on('response', resolve);
-    sent.on('socket', (socket) => {
-      if (!socket.connecting) return;
-      const tooLate = new Error(`no connection within ${connectTimeout / 1000} s`);
-      const timer = setTimeout(() => sent.destroy(tooLate), connectTimeout);
-      for (const event of ['connect', 'close'] as const) socket.once(event, () => clearTimeout(timer));
-    });
+    boundConnecting(sent);
     sent.end(body);
     return promise;
   }

@@ -7,7 +7,8 @@ import { presign, type PresignedUrl } from './presign.ts';
 import { defaultRetry, withRetry, type RetryPolicy } from './retry.ts';
 import { EMPTY_SHA256, hashPayload, Signer } from './sign.ts';
 import { readBeginning } from './http/streams.ts';
-import { Transport, type StreamResponse, type WireRequest, type WireResponse } from './transport.ts';
+import type { WireResponse } from './exchange.ts';
+import { Transport, type StreamResponse, type WireRequest } from './transport.ts';
 
 /** Where a store is and how to talk to it. */
 export interface S3ClientOptions {
@@ -56,7 +57,7 @@ export class EndpointError extends Error {
 const defaultTimeout = 60_000;
 
 /**
- * A signed S3 client on undici. It knows requests, retries and addresses; what S3's operations mean is in objects.ts,
+ * A signed S3 client. It knows requests, retries and addresses; what S3's operations mean is in objects.ts,
  * copies.ts and multipart.ts. Every attempt has a deadline, attempts are bounded, redirects are refused.
  */
 export class S3Client {
@@ -121,7 +122,8 @@ export class S3Client {
     const attempt = async (): Promise<StreamResponse> => {
       const response = await this.#transport.open(await this.#sign(request, signal), request, signal);
       if (response.status >= 200 && response.status <= 299) return response;
-      const text = await readBeginning(response.body, 65_536);
+      // The status says enough where the rest breaks off.
+      const text = await readBeginning(response.body, 65_536).catch(() => '');
       throw errorFromResponse(request, response.status, response.headers, text);
     };
     return withRetry(this.#retry, () => this.#paced(request, attempt, signal), signal);
@@ -147,7 +149,7 @@ export class S3Client {
   }
 
   async close(): Promise<void> {
-    await this.#transport.close();
+    this.#transport.close();
   }
 
   /** Sends one attempt when the store can be expected to bear it, and takes in whether it did. */

@@ -2,7 +2,7 @@ import type { ChecksumAlgorithm } from './checksums.ts';
 import { badResponse, type S3Client, type S3Request } from './client.ts';
 import { encodeComponent, encodeKey } from './encode.ts';
 import { errorFromResponse } from './errors.ts';
-import type { WireResponse } from './transport.ts';
+import type { WireResponse } from './exchange.ts';
 import { elementText, unquoteEtag } from './xml.ts';
 
 /** A source object, pinned: the store must refuse when it is no longer exactly this. */

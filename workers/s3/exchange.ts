@@ -5,7 +5,7 @@ import type { ResponseHead } from './http/head.ts';
 export const USUAL_BODY = 32 * 1024 * 1024;
 
 /** An answer, read whole. */
-export interface WholeResponse {
+export interface WireResponse {
   readonly status: number;
   readonly headers: ResponseHead['headers'];
   readonly body: Buffer;
@@ -20,16 +20,15 @@ const nothing = Buffer.alloc(0);
 
 /** One request and the whole of its answer. Ended once: by the answer, a failure, or being broken off. */
 export class Exchange implements Receiver {
-  readonly answer: Promise<WholeResponse>;
-  readonly #resolve: (response: WholeResponse) => void;
+  readonly answer: Promise<WireResponse>;
+  readonly #resolve: (response: WireResponse) => void;
   readonly #reject: (reason: unknown) => void;
   readonly #begun: () => void;
   #connection: Connection | undefined;
   #ended = false;
   #head: ResponseHead | undefined;
-  /** Room for the body, where its length is known, or its chunks. */
-  #body: Buffer | undefined;
-  #chunks: Buffer[] | undefined;
+  /** Room for the body: all of it where its length is known, else as much as came so far and some more. */
+  #body = nothing;
   #size = 0;
   readonly #largest: number;
 
@@ -37,7 +36,7 @@ export class Exchange implements Receiver {
   constructor(largest: number, begun: () => void) {
     this.#largest = largest;
     this.#begun = begun;
-    const { promise, resolve, reject } = Promise.withResolvers<WholeResponse>();
+    const { promise, resolve, reject } = Promise.withResolvers<WireResponse>();
     this.answer = promise;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -48,28 +47,37 @@ export class Exchange implements Receiver {
     return this.#connection !== undefined;
   }
 
-  onBegin(connection: Connection): boolean {
-    // It may have been broken off while it waited.
-    if (this.#ended) return false;
+  get isWanted(): boolean {
+    return !this.#ended;
+  }
+
+  onBegin(connection: Connection): void {
     this.#connection = connection;
     this.#begun();
-    return true;
   }
 
   onHead(head: ResponseHead): void {
     this.#head = head;
     const { framing } = head;
-    if (framing.kind !== 'Length') this.#chunks = [];
-    else if (framing.bytes > this.#largest) this.#refuse();
+    if (framing.kind !== 'Length') return;
+    if (framing.bytes > this.#largest) this.#refuse();
     else if (framing.bytes > 0) this.#body = Buffer.allocUnsafe(framing.bytes);
   }
 
   onData(chunk: Buffer): void {
-    const at = this.#size;
-    this.#size += chunk.length;
-    if (this.#size > this.#largest) this.#refuse();
-    else if (this.#body !== undefined) chunk.copy(this.#body, at);
-    else this.#chunks?.push(Buffer.from(chunk));
+    if (this.#ended) return;
+    const size = this.#size + chunk.length;
+    if (size > this.#largest) {
+      this.#refuse();
+      return;
+    }
+    if (size > this.#body.length) {
+      const grown = Buffer.allocUnsafe(Math.min(this.#largest, Math.max(size, 2 * this.#body.length)));
+      this.#body.copy(grown, 0, 0, this.#size);
+      this.#body = grown;
+    }
+    chunk.copy(this.#body, this.#size);
+    this.#size = size;
   }
 
   #refuse(): void {
@@ -80,8 +88,7 @@ export class Exchange implements Receiver {
     if (this.#ended || this.#head === undefined) return;
     this.#ended = true;
     const { status, headers } = this.#head;
-    const chunks = this.#chunks === undefined ? nothing : Buffer.concat(this.#chunks);
-    this.#resolve({ status, headers, body: this.#body ?? chunks });
+    this.#resolve({ status, headers, body: this.#body.subarray(0, this.#size) });
   }
 
   onError(error: Error): void {

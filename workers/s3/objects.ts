@@ -1,9 +1,9 @@
 import { badResponse, type S3Client } from './client.ts';
 import type { QueryParameter } from './encode.ts';
 import { S3Error } from './errors.ts';
-import { USUAL_BODY } from './exchange.ts';
+import { USUAL_BODY, type WireResponse } from './exchange.ts';
 import { ListingError, scanListing, type ListingPage } from './listing.ts';
-import type { StreamResponse, WireResponse } from './transport.ts';
+import type { StreamResponse } from './transport.ts';
 import { unquoteEtag } from './xml.ts';
 
 /** What HEAD says about an object. */

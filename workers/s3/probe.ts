@@ -98,10 +98,11 @@ export async function probeCapabilities(
     const sourcePinned = await isRefused(copyObject(client, { source: wrong, bucket, key: copy }, signal));
     const guarded = { source, bucket, key: copy, guard: { createOnly: true } };
     const createOnly = await isRefused(copyObject(client, guarded, signal));
+    const completeCreateOnly = parts && (await isCompleteRefused(client, { bucket, key: copy }, signal));
+    // Last: where it is not honoured, the copy is gone.
     const deleteIfMatch = await isRefused(
       deleteObject(client, { bucket, key: copy, ifMatch: wrongEtag }, signal),
     );
-    const completeCreateOnly = parts && (await isCompleteRefused(client, { bucket, key: copy }, signal));
     const honoured = { sourcePinned, createOnly, putCreateOnly, completeCreateOnly, deleteIfMatch };
     return { ...honoured, aliases };
   } finally {
@@ -178,8 +179,15 @@ async function findAliases(
   const slash = key.lastIndexOf('/');
   const directory = key.slice(0, slash);
   const name = key.slice(slash + 1);
-  const isThere = async (variant: string): Promise<boolean> =>
-    (await headObject(client, { bucket, key: variant }, signal)) !== undefined;
+  const isThere = async (variant: string): Promise<boolean> => {
+    try {
+      return (await headObject(client, { bucket, key: variant }, signal)) !== undefined;
+    } catch (error) {
+      // Some stores refuse a key such as `a//b` altogether.
+      if (error instanceof S3Error && error.status === 400) return false;
+      throw error;
+    }
+  };
   const posix = await isThere(`${directory}//${name}`);
   // Case is taken to include composition: to compare too loosely costs a refusal, to compare too strictly an object.
   if (await isThere(`${directory}/${name.toLowerCase()}`))

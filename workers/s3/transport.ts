@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
+import type { SecureContext } from 'node:tls';
 import { tls } from './http/builtins.ts';
 import { followSignal } from './aborting.ts';
 import { Deadlines } from './deadlines.ts';
 import { S3Error, type S3Target } from './errors.ts';
-import { DeadlineExceeded, Exchange, USUAL_BODY, type WholeResponse } from './exchange.ts';
+import { DeadlineExceeded, Exchange, USUAL_BODY, type WireResponse } from './exchange.ts';
 import { Connections } from './http/connections.ts';
+import { UnsendableError } from './http/head.ts';
 import { StreamClient } from './http/streams.ts';
 
 /** One attempt, signed and in wire form. */
@@ -21,8 +23,6 @@ export interface WireRequest {
   readonly largest?: number | undefined;
 }
 
-export type WireResponse = WholeResponse;
-
 export interface StreamResponse {
   readonly status: number;
   readonly headers: WireResponse['headers'];
@@ -37,13 +37,15 @@ export class Transport {
   readonly #hosts = new Map<string, Connections>();
   readonly #streams: StreamClient;
   readonly #deadlines = new Deadlines();
-  readonly #ca: string[] | undefined;
+  readonly #trust: SecureContext | undefined;
   readonly #connections: number;
   readonly #longestWait: number;
 
   constructor(options: { ca?: string | undefined; connections: number; longestWait?: number }) {
-    this.#ca = options.ca === undefined ? undefined : [...tls.rootCertificates, options.ca];
-    this.#streams = new StreamClient(this.#ca, options.connections);
+    // Once: to read all those certificates takes 8 ms.
+    if (options.ca !== undefined)
+      this.#trust = tls.createSecureContext({ ca: [...tls.rootCertificates, options.ca] });
+    this.#streams = new StreamClient(this.#trust, options.connections);
     this.#longestWait = options.longestWait ?? usualWait;
     this.#connections = options.connections;
   }
@@ -63,6 +65,8 @@ export class Transport {
       return await exchange.answer;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
+      if (error instanceof UnsendableError)
+        throw new S3Error(target, { code: 'InvalidRequest', status: 0, detail: error.message, cause: error });
       if (!(error instanceof DeadlineExceeded)) throw connectionError(target, error);
       const detail = exchange.isBegun
         ? `no complete answer within ${request.timeout / 1000} s`
@@ -84,7 +88,7 @@ export class Transport {
     }
   }
 
-  async close(): Promise<void> {
+  close(): void {
     for (const connections of this.#hosts.values()) connections.close();
     this.#hosts.clear();
     this.#streams.close();
@@ -93,7 +97,7 @@ export class Transport {
   #host(origin: string): Connections {
     let connections = this.#hosts.get(origin);
     if (connections === undefined) {
-      connections = new Connections({ origin, ca: this.#ca, most: this.#connections });
+      connections = new Connections({ origin, trust: this.#trust, most: this.#connections });
       this.#hosts.set(origin, connections);
     }
     return connections;

@@ -1,7 +1,7 @@
 import { badResponse, type S3Client, type S3Request } from './client.ts';
 import type { QueryParameter } from './encode.ts';
 import type { Upload } from './multipart.ts';
-import type { WireResponse } from './transport.ts';
+import type { WireResponse } from './exchange.ts';
 import { elementText } from './xml.ts';
 
 /** An upload that is neither completed nor aborted. */

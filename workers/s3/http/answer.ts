@@ -71,6 +71,7 @@ export class AnswerReader {
     }
     this.#partialHead = nothing;
     const head = parseResponseHead(known.toString('latin1', 0, end), this.#method);
+    if (head.status === 101) throw new ProtocolError('a change of protocol that nobody asked for');
     // 100 Continue and its like come before the answer.
     if (head.status >= 200) this.#begin(head);
     return known.subarray(end + headEnd.length);

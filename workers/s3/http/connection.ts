@@ -9,8 +9,10 @@ export interface WholeRequest extends RequestHead {
 
 /** Is told what comes of a request. After `onEnd` or `onError` nothing more. */
 export interface Receiver extends AnswerReceiver {
-  /** The request has a connection. Returns whether it is still wanted. */
-  onBegin(connection: Connection): boolean;
+  /** Whether the request is to go out at all: it may have been broken off while it waited. */
+  readonly isWanted: boolean;
+  /** The request has a connection. */
+  onBegin(connection: Connection): void;
   onEnd(): void;
   onError(error: Error): void;
 }
@@ -105,9 +107,12 @@ export class Connection {
     const { body } = request;
     try {
       const head = formatRequestHead(request, body?.byteLength ?? 0);
-      if (!receiver.onBegin(this)) {
+      if (!receiver.isWanted) {
         this.#release(true);
-      } else if (body === undefined || body.byteLength === 0) {
+        return;
+      }
+      receiver.onBegin(this);
+      if (body === undefined || body.byteLength === 0) {
         this.#socket.write(head, 'latin1');
       } else {
         this.#socket.cork();
@@ -156,7 +161,7 @@ export class Connection {
   }
 }
 
-/** Of an address with several numbers, every one of which was tried, the first failure says enough. */
+/** Of a name with several addresses each was tried: the first failure says enough. */
 function firstOf(error: Error): Error {
   return error instanceof AggregateError ? toError(error.errors[0]) : error;
 }

@@ -1,4 +1,5 @@
 import { connect, type OnReadOpts, type Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { tls } from './builtins.ts';
 import { Connection, type ConnectionOwner, type Receiver, type WholeRequest } from './connection.ts';
 
@@ -8,8 +9,8 @@ const idleTime = 4_000;
 export interface ConnectionsOptions {
   /** `https://host[:port]` or `http://…`. */
   readonly origin: string;
-  /** PEMs of the CAs to trust; undefined: those of Node. */
-  readonly ca: string[] | undefined;
+  /** Whom to trust; undefined: whom Node trusts. */
+  readonly trust: SecureContext | undefined;
   /** At most so many at a time; more requests than that wait. */
   readonly most: number;
 }
@@ -22,7 +23,7 @@ interface Waiting {
 /** The connections to one host. Requests that find none free wait in order. */
 export class Connections implements ConnectionOwner {
   readonly #origin: URL;
-  readonly #ca: string[] | undefined;
+  readonly #trust: SecureContext | undefined;
   readonly #most: number;
   readonly #all = new Set<Connection>();
   /** Those that nobody uses, and since when. The one that was used last is taken first, so that the others can go. */
@@ -32,9 +33,9 @@ export class Connections implements ConnectionOwner {
   /** The last TLS session: the next connection need not negotiate it all again. */
   #session: Buffer | undefined;
 
-  constructor({ origin, ca, most }: ConnectionsOptions) {
+  constructor({ origin, trust, most }: ConnectionsOptions) {
     this.#origin = new URL(origin);
-    this.#ca = ca;
+    this.#trust = trust;
     this.#most = most;
   }
 
@@ -60,7 +61,7 @@ export class Connections implements ConnectionOwner {
   }
 
   onIdle(connection: Connection): void {
-    const next = this.#waiting.shift();
+    const next = this.#nextWaiting();
     if (next !== undefined) {
       connection.send(next.request, next.receiver);
       return;
@@ -74,8 +75,20 @@ export class Connections implements ConnectionOwner {
     this.#all.delete(connection);
     const place = this.#idle.findIndex((idle) => idle.connection === connection);
     if (place !== -1) this.#idle.splice(place, 1);
-    const next = this.#waiting.shift();
+    // Not at once: what ended this one may be about to end those that wait as well.
+    if (this.#waiting.length > 0) queueMicrotask(() => this.#replace());
+  }
+
+  #replace(): void {
+    if (this.#all.size >= this.#most) return;
+    const next = this.#nextWaiting();
     if (next !== undefined) this.#open().send(next.request, next.receiver);
+  }
+
+  #nextWaiting(): Waiting | undefined {
+    let next = this.#waiting.shift();
+    while (next !== undefined && !next.receiver.isWanted) next = this.#waiting.shift();
+    return next;
   }
 
   /** Ends those that were not used for long. */
@@ -105,7 +118,7 @@ export class Connections implements ConnectionOwner {
     const port = Number(this.#origin.port) || (secure ? 443 : 80);
     const options = { host, port, onread, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
     if (!secure) return connect(options);
-    const trust = this.#ca === undefined ? {} : { ca: this.#ca };
+    const trust = this.#trust === undefined ? {} : { secureContext: this.#trust };
     const session = this.#session === undefined ? {} : { session: this.#session };
     const socket = tls.connect({ ...options, ...trust, ...session, ALPNProtocols: ['http/1.1'] });
     socket.on('session', (latest: Buffer) => (this.#session = latest));

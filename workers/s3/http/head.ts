@@ -5,6 +5,11 @@ export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
 }
 
+/** A request that cannot be sent as it is, now or later. */
+export class UnsendableError extends Error {
+  override readonly name = 'UnsendableError';
+}
+
 /** How the end of an answer's body is told. */
 export type Framing =
   | { readonly kind: 'Length'; readonly bytes: number }
@@ -32,9 +37,9 @@ export interface RequestHead {
 const unsendable = /[^\t\u0020-\u007e\u0080-\u00ff]/;
 const unsendablePath = /[^!-~]/;
 
-/** The bytes before a body of `length` bytes, a character each. @throws TypeError for what cannot be sent as it is. */
+/** The bytes before a body of `length` bytes, a character each. @throws UnsendableError */
 export function formatRequestHead({ method, path, headers }: RequestHead, length: number): string {
-  if (unsendablePath.test(path)) throw new TypeError('a path with characters that no request may have');
+  if (unsendablePath.test(path)) throw new UnsendableError('a path with characters that no request may have');
   let text = `${method} ${path} HTTP/1.1\r\n`;
   let values = '';
   for (const name in headers) {
@@ -42,7 +47,7 @@ export function formatRequestHead({ method, path, headers }: RequestHead, length
     values += value;
     text += `${name}: ${value}\r\n`;
   }
-  if (unsendable.test(values)) throw new TypeError('a header with characters that no request may have');
+  if (unsendable.test(values)) throw new UnsendableError('a header with characters that no request may have');
   // A GET with a length of 0 is unusual, a PUT without one is refused.
   return length > 0 || (method !== 'GET' && method !== 'HEAD')
     ? `${text}content-length: ${length}\r\n\r\n`
@@ -52,6 +57,8 @@ export function formatRequestHead({ method, path, headers }: RequestHead, length
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: |$)/;
 const headerName = /^[!#$%&'*+.^_`|~\w-]+$/;
 const digits = /^\d{1,15}$/;
+/** White space of HTTP; what else `trim` takes for some can be a byte of UTF-8. */
+const around = /^[ \t]+|[ \t]+$/g;
 
 /** Reads an answer's head, without the empty line at its end. @throws ProtocolError */
 export function parseResponseHead(text: string, method: string): ResponseHead {
@@ -64,7 +71,7 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
     const colon = line.indexOf(':');
     const name = line.slice(0, colon).toLowerCase();
     if (colon < 1 || !headerName.test(name)) throw new ProtocolError('a header without a name');
-    const value = line.slice(colon + 1).trim();
+    const value = line.slice(colon + 1).replace(around, '');
     const before = headers[name];
     headers[name] = before === undefined ? value : `${before}, ${value}`;
   }

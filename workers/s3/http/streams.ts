@@ -1,5 +1,6 @@
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import type { Agent as SecureAgent } from 'node:https';
+import type { SecureContext } from 'node:tls';
 import { http, https } from './builtins.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
 
@@ -7,7 +8,7 @@ import type { RequestHead, ResponseHead } from './head.ts';
 export interface StreamRequest extends RequestHead {
   readonly origin: string;
   readonly body: Uint8Array | undefined;
-  /** Milliseconds until the answer begins, and between its chunks. */
+  /** Milliseconds until the answer begins, and that its reader may have to wait for more. */
   readonly timeout: number;
 }
 
@@ -30,10 +31,10 @@ export class StreamClient {
   readonly #plain: Agent;
   readonly #secure: SecureAgent;
 
-  constructor(ca: string[] | undefined, most: number) {
-    const pool = { keepAlive: true, maxSockets: most, timeout: 0 };
+  constructor(trust: SecureContext | undefined, most: number) {
+    const pool = { keepAlive: true, maxSockets: most };
     this.#plain = new http.Agent(pool);
-    this.#secure = new https.Agent({ ...pool, ...(ca && { ca }) });
+    this.#secure = new https.Agent({ ...pool, ...(trust && { secureContext: trust }) });
   }
 
   /** Resolves when the answer begins. Its body must be read or destroyed; aborting the signal destroys it. */
@@ -48,14 +49,20 @@ export class StreamClient {
     const sent: ClientRequest = secure
       ? https.request({ ...options, agent: this.#secure })
       : http.request({ ...options, agent: this.#plain });
-    sent.setTimeout(timeout, () => {
-      sent.destroy(new SilenceTimeoutError(`nothing came for ${timeout / 1000} s`));
-    });
     // Stays for good: a connection that breaks while the answer is read says so here as well.
     sent.on('error', reject);
     sent.on('response', resolve);
+    boundConnecting(sent);
+    const silent = (): Error => new SilenceTimeoutError(`nothing came for ${timeout / 1000} s`);
+    // Node's own timeout begins when the connection stands.
+    sent.setTimeout(timeout);
+    const untilAnswer = (): unknown => sent.destroy(silent());
+    sent.on('timeout', untilAnswer);
     sent.end(body);
     const answer = await promise;
+    sent.off('timeout', untilAnswer);
+    // A connection is silent as well while its reader has not taken what is there.
+    sent.on('timeout', () => answer.readableLength === 0 && answer.destroy(silent()));
     return { status: answer.statusCode ?? 0, headers: joined(answer), body: answer };
   }
 
@@ -63,6 +70,19 @@ export class StreamClient {
     this.#plain.destroy();
     this.#secure.destroy();
   }
+}
+
+/** Milliseconds that a connection may take to stand. */
+const connectTimeout = 10_000;
+
+/** Breaks a request off whose connection does not stand in time. */
+export function boundConnecting(sent: ClientRequest): void {
+  sent.on('socket', (socket) => {
+    if (!socket.connecting) return;
+    const tooLate = new Error(`no connection within ${connectTimeout / 1000} s`);
+    const timer = setTimeout(() => sent.destroy(tooLate), connectTimeout);
+    for (const event of ['connect', 'close'] as const) socket.once(event, () => clearTimeout(timer));
+  });
 }
 
 /** At most `most` bytes of an answer, as text; the rest is not waited for. */
