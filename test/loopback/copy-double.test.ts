@@ -239,13 +239,15 @@ describe('If-None-Match, where something may come into being at a destination', 
     expect({ code, copy: manifest?.copy }).toMatchObject({ code: 0, copy: { copied: 1, failed: 0 } });
   });
 
-  test('an upload whose answer was lost is known by its ETag and not sent again', async () => {
+  test.each([
+    ['the key is taken', [{ kind: 'answer', status: 412, code: 'PreconditionFailed', after: 1, times: 1 }]],
+    ['there is no such upload', []],
+  ] as const)('an upload whose answer was lost is known by its ETag, where then %s', async (_name, then) => {
     const { bed, double } = await start({ generated: [large] });
     const lost = { operation: 'CompleteMultipartUpload', key: 'out/large' } as const;
-    // The first answer is lost, and the upload is not known any more when it is asked for again.
     double.setFaults([
       { ...lost, kind: 'resetAfter', times: 1 },
-      { ...lost, kind: 'answer', status: 412, code: 'PreconditionFailed', after: 1, times: 1 },
+      ...then.map((fault) => ({ ...lost, ...fault })),
     ]);
     const { manifest } = await bed.run({ ...copy, multipartThreshold: '5Mi' });
     expect(manifest?.copy).toMatchObject({ copied: 1, failed: 0 });

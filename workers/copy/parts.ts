@@ -138,7 +138,10 @@ export async function copyInParts(
   }
 }
 
-/** Makes the object. Where something is there already, it may be this very upload, whose answer was lost. */
+/**
+ * Makes the object. Where something is there already, or the upload is gone, it may have been done by this very request,
+ * whose answer was lost.
+ */
 async function complete(
   client: S3Client,
   upload: Upload & { readonly createOnly: boolean },
@@ -149,7 +152,8 @@ async function complete(
     return await completeMultipart(client, upload, parts, signal);
   } catch (error) {
     const expected = multipartEtag(parts);
-    if (!(error instanceof S3Error) || error.status !== 412 || expected === undefined) throw error;
+    if (!(error instanceof S3Error) || expected === undefined) throw error;
+    if (error.status !== 412 && error.code !== 'NoSuchUpload') throw error;
     const { bucket, key } = upload;
     const head = await headObject(client, { bucket, key }, signal);
     if (head?.etag !== expected) throw error;
