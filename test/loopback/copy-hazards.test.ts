@@ -104,6 +104,68 @@ describe('Move', () => {
   });
 });
 
+describe('somebody else writes as many bytes to a destination key while it is copied to', () => {
+  const etag = `${'0123456789abcdef'.repeat(2)}-2`;
+  const bytes = new Bytes(Buffer.from('in two parts'));
+
+  /** With a source that was uploaded in parts, so that its copy has another ETag. */
+  async function startWithParts(headers: Record<string, string> = {}) {
+    const { bed, double } = await start();
+    double.store.write(double.store.bucket('src'), {
+      key: 'in/a',
+      content: bytes,
+      etag,
+      headers,
+      tagging: '',
+    });
+    return { bed, double, sourceKeys: () => double.store.bucket('src').keys };
+  }
+
+  test('what is there after the copy is not taken for it, and the source of a move stays', async () => {
+    const { bed, double, sourceKeys } = await startWithParts();
+    double.setFaults([
+      { operation: 'HeadObject', bucket: 'dst', key: 'out/a', kind: 'changeSource', times: 1 },
+    ]);
+    const { manifest } = await bed.run({ ...copy, mode: 'Move', maxFailures: 1 });
+    expect(manifest?.copy).toMatchObject({ copied: 0, moved: 0, failed: 1 });
+    expect(await bed.ledgerRows()).toMatchObject([{ error: expect.stringContaining('CopyReplaced') }]);
+    expect(sourceKeys()).toEqual(['in/a']);
+  });
+
+  test('what came just before the first copy stays, though its ETag cannot tell', async () => {
+    const { bed, double } = await startWithParts();
+    double.setFaults([{ operation: 'CopyObject', key: 'out/a', kind: 'intrude', times: 1 }]);
+    const { manifest } = await bed.run({ ...copy, maxFailures: 1 });
+    expect(manifest?.copy).toMatchObject({ copied: 0, failed: 1 });
+    expect(await bed.ledgerRows()).toMatchObject([{ error: expect.stringContaining('DestinationExists') }]);
+    expect((await contents(bed.client, 'dst')).get('out/a')).not.toBe('in two parts');
+  });
+
+  test('what is there after an answer was lost may be ours, and is written again', async () => {
+    const { bed, double } = await startWithParts();
+    double.setFaults([{ operation: 'CopyObject', key: 'out/a', kind: 'resetAfter', times: 1 }]);
+    expect((await bed.run(copy)).manifest?.copy).toMatchObject({ copied: 1, failed: 0 });
+    expect(await contents(bed.client, 'dst')).toEqual(new Map([['out/a', 'in two parts']]));
+  });
+
+  test.each([
+    ['another checksum is not ours', 'BBBBBBBBBBA=', 'Failed', expect.stringContaining('DestinationExists')],
+    ['the same checksum is as good as a copy', 'AAAAAAAAAAA=', 'Copied', undefined],
+  ])('what is there when a worker goes on, with %s', async (_name, there, outcome, error) => {
+    const checksum = (value: string) => ({ 'x-amz-checksum-crc64nvme': value });
+    const { bed, double } = await startWithParts(checksum('AAAAAAAAAAA='));
+    double.setFaults([{ operation: 'CopyObject', key: 'out/a', kind: 'answer' }]);
+    const stage = { ...copy, maxFailures: 1 };
+    expect((await bed.run(stage)).code).toBe(EXIT.unavailable);
+    const content = new Bytes(Buffer.from('IN TWO PARTS'));
+    const made = { key: 'out/a', content, headers: checksum(there), tagging: '' };
+    double.store.write(double.store.bucket('dst'), made);
+    // A copy would still fail with another error.
+    expect((await bed.run(stage)).code).toBe(0);
+    expect(await bed.ledgerRows()).toMatchObject([{ outcome, error }]);
+  });
+});
+
 describe('a source with a key of its own', () => {
   test.each(['ServerSide', 'Stream'] as const)(
     'has an ETag that only looks like an MD5 sum: %s',

@@ -71,6 +71,31 @@ describe('retries', () => {
     expect(calls()).toBe(times);
   });
 
+  test.each([
+    ['no answer', { code: 'ConnectionFailed', status: 0 }, true],
+    ['a fault of the store', { code: 'InternalError', status: 500 }, true],
+    ['an error in a 200', { code: 'InternalError', status: 200 }, true],
+    ['a refusal', { code: 'TooManyRequests', status: 429 }, false],
+  ])(
+    'a final refusal says whether an attempt before it may have been done: %s',
+    async (_name, first, unknown) => {
+      const answers = [first, { code: 'PreconditionFailed', status: 412 }];
+      const work = (): Promise<never> =>
+        Promise.reject(new S3Error(target, { ...(answers.shift() ?? first), detail: '' }));
+      await expect(withRetry(quick, work, never)).rejects.toMatchObject({
+        status: 412,
+        afterUnknown: unknown,
+      });
+    },
+  );
+
+  test('a first attempt comes after none', async () => {
+    const { work } = failing('InternalError', 500);
+    await expect(withRetry({ ...quick, attempts: 1 }, work, never)).rejects.toMatchObject({
+      afterUnknown: false,
+    });
+  });
+
   test('an error of the program is not tried again', async () => {
     let calls = 0;
     const work = (): Promise<never> => {

@@ -3,11 +3,13 @@ import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
 import { hasMd5Etag, isPlainEtag, type ChecksumAlgorithm } from '../s3/checksums.ts';
 import { copyObject } from '../s3/copies.ts';
 import { S3Error } from '../s3/errors.ts';
-import { getObject, headObject, putObject, type ObjectHead } from '../s3/objects.ts';
+import { getObject, putObject, type ObjectHead } from '../s3/objects.ts';
 import { getTagging } from '../s3/tagging.ts';
 import type { ByteBudget } from './budget.ts';
+import { headDestination, headSource, sourceChanged } from './heads.ts';
 import { isIdentical } from './join.ts';
 import type { CopyJob } from './job.ts';
+import { judgeOccupant } from './occupied.ts';
 import { carriedAttributes, copyInParts, type Ends } from './parts.ts';
 import { RowFailed } from './rowfailed.ts';
 
@@ -51,43 +53,32 @@ export async function copyRow(
   options: CopyOptions,
   signal: AbortSignal,
 ): Promise<string> {
-  const there = options.mayBeDone ? await headDestination(context, row, signal) : undefined;
+  const there = options.mayBeDone
+    ? await headDestination(context, row, { checksums: true }, signal)
+    : undefined;
   if (there !== undefined) {
-    if (isIdentical(row, there)) return there.etag;
-    await requireReplaceable(context, row, there, signal);
+    const known = await judgeOccupant(context, row, { there, mayBeOurs: true }, signal);
+    if (known !== undefined) return known;
   }
   try {
     const how = { ...options, mayBeDone: there !== undefined };
     return await verify(context, row, await send(context, row, how, signal), signal);
   } catch (error) {
     if (!(error instanceof S3Error)) throw error;
-    if (error.status === 412 || error.code === 'PreconditionFailed')
-      return resolveConflict(context, row, options, signal);
+    const conflict = error.status === 412 || error.code === 'PreconditionFailed';
+    if (conflict || error.code === 'NoSuchUpload') {
+      // Without a lost answer, what is there by now cannot come from this worker.
+      const mayBeDone = options.mayBeDone || error.afterUnknown;
+      return resolveConflict(context, row, { ...options, mayBeDone }, signal);
+    }
     if (error.code === 'NoSuchKey' || error.code === 'NotFound') {
       // In mode Move another pod of the same worker may have copied and deleted it.
-      const head = await headDestination(context, row, signal);
+      const head = await headDestination(context, row, { checksums: false }, signal);
       if (head !== undefined && isIdentical(row, head)) return head.etag;
       throw sourceChanged();
     }
-    if (error.code === 'NoSuchUpload') return resolveConflict(context, row, options, signal);
     throw error;
   }
-}
-
-function sourceChanged(): RowFailed {
-  return new RowFailed('SourceChanged', 'the source object is not what it was when the copy was planned');
-}
-
-async function headDestination(context: TransferContext, row: PlanRow, signal: AbortSignal) {
-  const { client, bucket } = context.ends.destination;
-  return headObject(client, { bucket, key: row.destination }, signal);
-}
-
-async function headSource(context: TransferContext, row: PlanRow, signal: AbortSignal): Promise<ObjectHead> {
-  const { client, bucket } = context.ends.source;
-  const head = await headObject(client, { bucket, key: row.source }, signal);
-  if (head === undefined || head.etag !== row.etag || head.size !== row.size) throw sourceChanged();
-  return head;
 }
 
 /** Where the pin is ignored, parts are of one content only if the source stood still from before the first to after the last. */
@@ -97,7 +88,7 @@ async function requireUntouched(
   before: ObjectHead,
   signal: AbortSignal,
 ): Promise<void> {
-  const after = await headSource(context, row, signal);
+  const after = await headSource(context, row, { checksums: false }, signal);
   // Written anew with other content and then with the old one again, it has the ETag that it had.
   if (after.headers['last-modified'] !== before.headers['last-modified']) throw sourceChanged();
 }
@@ -114,7 +105,7 @@ async function send(
   const { bucket } = ends.destination;
   const guarded = fresh && job.onExisting !== 'Overwrite';
   if (isCopiedInParts(context, row)) {
-    const head = await headSource(context, row, signal);
+    const head = await headSource(context, row, { checksums: false }, signal);
     const createOnly = guarded && guards.completeCreateOnly;
     const how = { head, transfer, threshold: job.multipartThreshold, checksum, budget, createOnly };
     if (transfer === 'Stream' || guards.sourcePinned) return copyInParts(ends, row, how, signal);
@@ -136,7 +127,7 @@ async function send(
   };
   const etag = await copyObject(ends.destination.client, what, signal);
   // Where the pin is ignored, an equal ETag proves what was copied; where ETags cannot be compared, ask afterwards.
-  if (!guards.sourcePinned && etag !== row.etag) await headSource(context, row, signal);
+  if (!guards.sourcePinned && etag !== row.etag) await headSource(context, row, { checksums: false }, signal);
   return etag;
 }
 
@@ -147,7 +138,7 @@ async function streamObject(
   signal: AbortSignal,
 ): Promise<string> {
   const { source, destination } = context.ends;
-  const headers = carriedAttributes(await headSource(context, row, signal));
+  const headers = carriedAttributes(await headSource(context, row, { checksums: false }, signal));
   const from = { bucket: source.bucket, key: row.source };
   const tagging = await getTagging(source.client, from, signal);
   if (tagging !== '') headers['x-amz-tagging'] = tagging;
@@ -158,7 +149,7 @@ async function streamObject(
   return putObject(destination.client, { ...to, body, headers, createOnly, contentMd5 }, signal);
 }
 
-/** Checks the copy's ETag, or where ETags cannot be compared its size. */
+/** Checks the copy's ETag; where ETags cannot be compared, its size, and that it is still the copy. */
 async function verify(
   context: TransferContext,
   row: PlanRow,
@@ -166,17 +157,23 @@ async function verify(
   signal: AbortSignal,
 ): Promise<string> {
   if (etag === row.etag) return etag;
-  const head = await headDestination(context, row, signal);
+  const head = await headDestination(context, row, { checksums: false }, signal);
   if (head === undefined)
     throw new RowFailed('CopyMissing', 'the store reported success, but there is no copy');
+  if (head.etag !== etag) {
+    throw new RowFailed(
+      'CopyReplaced',
+      `the destination has ETag ${head.etag} instead of the copy's ${etag}: somebody else wrote to its key`,
+    );
+  }
   if (head.size !== row.size) {
     throw new RowFailed('SizeMismatch', `the copy has ${head.size} bytes instead of ${row.size}`);
   }
   // The listing does not say whether the source's ETag is an MD5 sum, or only looks like one.
   const perhaps = isPlainEtag(row.etag) && isPlainEtag(etag) && hasMd5Etag(head);
-  if (perhaps && hasMd5Etag(await headSource(context, row, signal)))
+  if (perhaps && hasMd5Etag(await headSource(context, row, { checksums: false }, signal)))
     throw new RowFailed('EtagMismatch', `the copy has ETag ${etag} instead of ${row.etag}`);
-  return head.etag;
+  return etag;
 }
 
 /**
@@ -189,29 +186,10 @@ async function resolveConflict(
   options: CopyOptions,
   signal: AbortSignal,
 ): Promise<string> {
-  const head = await headDestination(context, row, signal);
-  if (head !== undefined && isIdentical(row, head)) return head.etag;
-  await requireReplaceable(context, row, head, signal);
+  const there = await headDestination(context, row, { checksums: true }, signal);
+  const known = await judgeOccupant(context, row, { there, mayBeOurs: options.mayBeDone }, signal);
+  if (known !== undefined) return known;
   // Gone again, or perhaps ours: writing the pinned source again makes it right.
-  return verify(context, row, await send(context, row, { ...options, mayBeDone: true }, signal), signal);
-}
-
-/**
- * What is at a destination by now may be written over on the user's word, or where it may be our own copy: of the same
- * size, with an ETag that cannot tell.
- * @throws RowFailed where it is somebody else's, or the source changed.
- */
-async function requireReplaceable(
-  context: TransferContext,
-  row: PlanRow,
-  there: ObjectHead | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  const source = await headSource(context, row, signal);
-  if (there === undefined || context.job.onExisting === 'Overwrite') return;
-  if (there.size === row.size && !(hasMd5Etag(source) && hasMd5Etag(there))) return;
-  throw new RowFailed(
-    'DestinationExists',
-    'the destination key came into being after the copy was planned, with other content',
-  );
+  const how = { ...options, mayBeDone: there !== undefined };
+  return verify(context, row, await send(context, row, how, signal), signal);
 }

@@ -25,6 +25,8 @@ export class S3Error extends Error {
   readonly bucket: string;
   readonly key: string | undefined;
   readonly retryClass: RetryClass;
+  /** Whether an earlier attempt of the same request may have been done without our knowing. */
+  afterUnknown = false;
   /** How long the store asks to wait, in milliseconds. */
   readonly retryAfter: number | undefined;
 

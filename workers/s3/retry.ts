@@ -30,7 +30,10 @@ export function retryDelay(
   return Math.max(random() * ceiling, retryAfter ?? 0);
 }
 
-/** Runs `work` until it succeeds, fails for good, or the attempts are used up. The last error is thrown. */
+/**
+ * Runs `work` until it succeeds, fails for good, or the attempts are used up. The last error is thrown, and says whether
+ * an attempt before it may have been done.
+ */
 export async function withRetry<T>(
   policy: RetryPolicy,
   work: () => Promise<T>,
@@ -38,20 +41,28 @@ export async function withRetry<T>(
 ): Promise<T> {
   let throttled = 0;
   let failed = 0;
+  let unknown = false;
   for (;;) {
     try {
       return await work();
     } catch (error) {
+      if (error instanceof S3Error) error.afterUnknown = unknown;
       if (signal.aborted || !(error instanceof S3Error) || !isRetryable(error)) throw error;
       const slowDown = error.retryClass === 'throttle';
       if (slowDown) throttled += 1;
       else failed += 1;
       if (throttled >= (policy.throttledAttempts ?? policy.attempts) || failed >= policy.attempts)
         throw error;
+      unknown ||= mayBeDone(error);
       const attempt = slowDown ? throttled : failed;
       await sleep(retryDelay(policy, attempt + 1, error.retryAfter), undefined, { signal });
     }
   }
+}
+
+/** Without an answer, with a fault behind it, or with an error inside a success: a request may have been done. */
+function mayBeDone({ status }: S3Error): boolean {
+  return status === 0 || status >= 500 || (status >= 200 && status < 300);
 }
 
 /** Whether the same request may succeed later without anybody changing anything. */

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { pipeline } from 'node:stream/promises';
 import { listen, stopServer } from '../grants.ts';
 import { answerError, type Answer } from './answer.ts';
+import { Generated } from './content.ts';
 import { FaultProgram } from './faults.ts';
 import { perform } from './operations.ts';
 import { errorDocument, Refusal } from './refusal.ts';
@@ -51,6 +52,7 @@ export async function startDouble(given: DoubleSetup, port = 0): Promise<S3Doubl
     }
     const fault = faults.next(request);
     if (fault?.kind === 'changeSource') changeSource(store, request);
+    if (fault?.kind === 'intrude') intrude(store, request);
     const instead = fault === undefined ? undefined : answerInstead(fault);
     return { answer: instead ?? performOrRefuse(store, request), fault };
   };
@@ -109,6 +111,13 @@ function changeSource(store: Store, request: DoubleRequest): void {
   const copying = request.headers['x-amz-copy-source'] !== undefined;
   const { bucket, key } = copying ? copySourceOf(request) : request;
   store.change(store.bucket(bucket), key);
+}
+
+function intrude(store: Store, request: DoubleRequest): void {
+  const source = copySourceOf(request);
+  const { size } = store.read(store.bucket(source.bucket), source.key).content;
+  const content = new Generated(0xfffffffe, size);
+  store.write(store.bucket(request.bucket), { key: request.key, content, headers: {}, tagging: '' });
 }
 
 /** The answer of faults that keep the operation from being done. */

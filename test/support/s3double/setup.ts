@@ -50,6 +50,7 @@ const limit = z.object({
  * - `empty`: nothing done, 200 without a body. `emptyAfter`: done, 200 without a body.
  * - `reset`: nothing done, connection broken. `resetAfter`: done, connection broken without an answer.
  * - `changeSource`: the source of the copy (or the object itself) gets other content of the same size first.
+ * - `intrude`: somebody else writes other content to the copy's key first, as large as its source.
  * - `truncate`: done, but only the first half of the body comes, as if it were all.
  * - `stall`: no answer ever.
  */
@@ -61,6 +62,7 @@ const faultKind = z.enum([
   'reset',
   'resetAfter',
   'changeSource',
+  'intrude',
   'truncate',
   'stall',
 ]);
