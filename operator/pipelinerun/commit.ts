@@ -7,7 +7,7 @@ import type { Job } from '../kube/types.ts';
 import type { Results } from '../results/types.ts';
 import type { RunRecord } from '../../workers/contract/manifests.ts';
 import { attemptsOf } from './attempts.ts';
-import { DELETION_COMMIT_MS } from './deletion.ts';
+import { DELETION_COMMIT_MS, DELETION_LOG_BOUNDS } from './deletion.ts';
 import { namespaces, type PipelineRunObject } from './resource.ts';
 import type { Observed, Plan, Stored } from './types.ts';
 
@@ -57,6 +57,7 @@ export async function commitRecord(
         attempts: attemptsOf(observed),
         nodes: observed.nodes,
         discrepancies: commit?.discrepancies ?? [],
+        ...(isDeleted ? { logBounds: DELETION_LOG_BOUNDS } : {}),
       },
       deadline,
     );

@@ -6,6 +6,11 @@ import type { Action, Observed } from './types.ts';
 export const DELETION_GRACE_SECONDS = 10;
 /** How long the record of a run that is being deleted is tried, in milliseconds. */
 export const DELETION_COMMIT_MS = 15_000;
+/**
+ * How long the end of its logs is waited for: the rest of that time is for the store. A log that is being read may be
+ * without a new chunk for 3 s.
+ */
+export const DELETION_LOG_BOUNDS = { idleMs: 5_000, maxMs: 8_000 };
 
 /**
  * A run that is being deleted does not wait for a long grace. For a pod that its kubelet is already ending with a longer

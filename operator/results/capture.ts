@@ -10,7 +10,7 @@ import { Limiter } from './limiter.ts';
 import { READER_TIMING, type ReaderTiming } from './logreader.ts';
 import { PodCapture, type PodCaptureDeps } from './podcapture.ts';
 import type { SecretPattern } from './redact.ts';
-import type { AttemptRef, LogCapture, ResultsStore } from './types.ts';
+import type { AttemptRef, LogBounds, LogCapture, ResultsStore } from './types.ts';
 
 export interface CaptureOptions {
   store: ResultsStore;
@@ -94,25 +94,29 @@ export class PodsLogCapture implements LogCapture {
       .filter((attempt) => attempt.runUID === runUID);
   }
 
+  /** The run has ended: its logs that cannot be read are given up after some tries. Returns when that began. */
+  conclude(runUID: string): number {
+    for (const capture of this.#pods.values()) if (capture.attempt.runUID === runUID) capture.conclude();
+    return this.#deps.clock.monotonicMs();
+  }
+
   /**
-   * The run has ended: waits until a pod's log is settled, or does not go forward for `idleMs`, or `maxMs` are over;
-   * then closes it. That its kubelet has not shown any container yet means nothing: a worker's report may be ahead of it.
-   * Undefined for a pod that is not captured here. @throws ResultsError
+   * After the end of its run: waits until a pod's log is settled, or does not go forward for `idleMs`, or `maxMs` are
+   * over since that end; then closes it. That its kubelet has not shown any container yet means nothing: a worker's
+   * report may be ahead of it. Undefined for a pod that is not captured here. @throws ResultsError
    */
   async finish(
     podUID: string,
-    bounds: { idleMs: number; maxMs: number },
+    { since, idleMs, maxMs }: LogBounds & { since: number },
     signal: AbortSignal,
   ): Promise<LogIndex | undefined> {
     const capture = this.#pods.get(podUID);
     if (capture === undefined) return undefined;
-    capture.conclude();
     const { clock } = this.#deps;
-    const start = clock.monotonicMs();
     while (!capture.settled) {
       const now = clock.monotonicMs();
-      const idle = now - Math.max(start, capture.progressAt);
-      if (idle > bounds.idleMs || now - start > bounds.maxMs)
+      const idle = now - Math.max(since, capture.progressAt);
+      if (idle > idleMs || now - since > maxMs)
         return capture.close('CaptureUnfinished: the log could not be read to its end in time', signal);
       await sleep(20, undefined, { signal });
     }

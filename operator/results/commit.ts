@@ -8,14 +8,13 @@ import { Limiter } from './limiter.ts';
 import { endingOf } from './podview.ts';
 import { type AttemptDocuments, buildRecord, serializeDocument } from './record.ts';
 import { findAttempts, sealAttempt } from './seal.ts';
-import type { AttemptRef, CommitInput, ResultsStore } from './types.ts';
+import type { AttemptRef, CommitInput, LogBounds, ResultsStore } from './types.ts';
 
 export interface CommitDeps {
   store: ResultsStore;
   cluster: string;
   capture: PodsLogCapture;
-  /** How long the end of a log is waited for: without anything coming, and in all. */
-  bounds: { idleMs: number; maxMs: number };
+  bounds: LogBounds;
 }
 
 /** The record of a run, if it has one. @throws ResultsError also for a record that cannot be read. */
@@ -68,9 +67,11 @@ export async function commitRecord(
     return existing;
   }
   const attempts = await allAttempts(input, deps, signal);
+  // Not one after the other behind the limiter: logs that cannot be read are all given up at the same time.
+  const since = deps.capture.conclude(identity.uid);
   const limiter = new Limiter(16);
   const documents = await Promise.all(
-    attempts.map((ref) => limiter.run(() => seal(ref, input, deps, signal), signal)),
+    attempts.map((ref) => limiter.run(() => seal(ref, since, input, deps, signal), signal)),
   );
   const { run, namespaceUID, nodes, discrepancies } = input;
   const record = buildRecord({ cluster, run, namespaceUID, attempts: documents, nodes, discrepancies });
@@ -98,12 +99,13 @@ async function allAttempts(input: CommitInput, deps: CommitDeps, signal: AbortSi
 
 async function seal(
   ref: AttemptRef,
+  since: number,
   input: CommitInput,
   deps: CommitDeps,
   signal: AbortSignal,
 ): Promise<AttemptDocuments> {
   const stage = input.run.status?.stages?.find(({ name }) => name === ref.stage);
-  const captured = await deps.capture.finish(ref.podUID, deps.bounds, signal);
+  const captured = await deps.capture.finish(ref.podUID, { since, ...deps.bounds }, signal);
   const pod = deps.capture.lastSeen(ref.podUID);
   const said =
     stage?.reason === undefined || stage.attempt !== ref.attempt || stage.state === 'Succeeded'

@@ -23,7 +23,7 @@ import { rebuildIndex } from './index/rebuild.ts';
 import { isLogComplete } from './index/schema.ts';
 import { serializeDocument } from './record.ts';
 import { readWorkerManifest } from './seal.ts';
-import type { AttemptRef, CommitInput, CommitResult, Results, ResultsStore } from './types.ts';
+import type { AttemptRef, CommitInput, CommitResult, LogBounds, Results, ResultsStore } from './types.ts';
 
 export interface ResultsOptions {
   store: ResultsStore;
@@ -35,8 +35,8 @@ export interface ResultsOptions {
   indexPath: string;
   clock: Clock;
   logger: Logger;
-  /** How long a commit waits for the end of a log: without anything coming (30 s: a busy kubelet shows an end late), and in all (600 s). */
-  commitBounds?: { idleMs: number; maxMs: number };
+  /** Of a commit that says nothing else: 30 s, because a busy kubelet shows an end late, and 600 s. */
+  commitBounds?: LogBounds;
   capture?: Pick<CaptureOptions, 'patterns' | 'timing' | 'limits' | 'onChunk'>;
 }
 
@@ -78,7 +78,7 @@ export class ResultsService implements Results {
 
   async commit(input: CommitInput, signal: AbortSignal): Promise<CommitResult> {
     const { store, cluster, commitBounds } = this.#options;
-    const bounds = commitBounds ?? { idleMs: 30_000, maxMs: 600_000 };
+    const bounds = input.logBounds ?? commitBounds ?? { idleMs: 30_000, maxMs: 600_000 };
     const record = await commitRecord(input, { store, cluster, capture: this.logs, bounds }, signal);
     this.#add(record);
     const { namespace, uid } = input.run.metadata;

@@ -65,6 +65,12 @@ export interface LogCapture {
   stop(): Promise<void>;
 }
 
+/** How long the end of a log is waited for: without anything coming, and in all. */
+export interface LogBounds {
+  idleMs: number;
+  maxMs: number;
+}
+
 export interface CommitInput {
   /** With `status.outcome` and the final `status.stages`. */
   run: DeepReadonly<PipelineRun>;
@@ -73,6 +79,8 @@ export interface CommitInput {
   namespaceUID?: string;
   nodes: { launched: number; nodeSeconds: number };
   discrepancies: readonly string[];
+  /** Of a run that cannot wait for its logs as long as others do. */
+  logBounds?: LogBounds;
 }
 
 export interface CommitResult {

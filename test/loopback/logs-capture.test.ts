@@ -140,7 +140,8 @@ test('a sentence that never becomes a log is not stored as one; the index says w
   log.ended = true;
   const { store, capture: subject } = await capture(log, () => 'sentence');
   subject.observe(ref, podOf(ref, 'Succeeded', { main: 0 }));
-  await subject.finish(ref.podUID, { idleMs: 30_000, maxMs: 60_000 }, AbortSignal.timeout(60_000));
+  const since = subject.conclude(ref.runUID);
+  await subject.finish(ref.podUID, { since, idleMs: 30_000, maxMs: 60_000 }, AbortSignal.timeout(60_000));
   const stored = await readBack(store, 'test', ref, 'main');
   expect(stored.bytes.length).toBe(0);
   expect(stored.index.complete).toBe(false);

@@ -6,9 +6,9 @@ import type { Clock } from '../../operator/kube/clock.ts';
 import type { ResultsService } from '../../operator/results/results.ts';
 import type { CommitInput, CommitResult } from '../../operator/results/types.ts';
 import { ManualClock } from '../support/fakeapi/manual-clock.ts';
-import { attemptRef, FakeContainerLog, podOf, textLines } from '../support/results/fakepods.ts';
+import { attemptRef, FakeContainerLog, podOf, textLines, uid } from '../support/results/fakepods.ts';
 import { MemoryStore } from '../support/results/memorystore.ts';
-import { createService, decidedRun } from '../support/results/runs.ts';
+import { commitWaits, createService, decidedRun } from '../support/results/runs.ts';
 
 const ref = attemptRef();
 const IDLE_MS = 30_000;
@@ -93,11 +93,9 @@ test('a store that takes long to say what it has of a log costs nothing of it', 
     yield* list(...call);
   };
   world.service.logs.observe(ref, podOf(ref, 'Failed', { main: 1 }));
-  const finishing = world.service.logs.finish(
-    ref.podUID,
-    { idleMs: IDLE_MS, maxMs: 10 * IDLE_MS },
-    AbortSignal.timeout(60_000),
-  );
+  const since = world.service.logs.conclude(ref.runUID);
+  const bounds = { since, idleMs: IDLE_MS, maxMs: 10 * IDLE_MS };
+  const finishing = world.service.logs.finish(ref.podUID, bounds, AbortSignal.timeout(60_000));
   await turns();
   await clock.advance(2 * IDLE_MS);
   await turns();
@@ -134,9 +132,29 @@ test('at the end of the run a log that cannot be read is given up, and the index
   const clock = new ManualClock();
   const world = bed(log, IDLE_MS, clock);
   world.service.logs.observe(ref, podOf(ref, 'Failed', { main: 1 }));
-  const bounds = { idleMs: IDLE_MS, maxMs: IDLE_MS };
+  const since = world.service.logs.conclude(ref.runUID);
+  const bounds = { since, idleMs: IDLE_MS, maxMs: IDLE_MS };
   const index = await world.service.logs.finish(ref.podUID, bounds, AbortSignal.timeout(60_000));
   expect(index).toMatchObject({ complete: false, gaps: [{ container: 'main' }] });
   expect(index?.gaps[0]?.reason).toContain('unable to retrieve container logs');
+  await world.service.stop();
+});
+
+test('all logs of a run count down together, however few of them are closed at a time', async () => {
+  const log = endedLog();
+  log.answerMs = 60_000;
+  const clock = new ManualClock();
+  const world = bed(log, IDLE_MS, clock);
+  const refs = Array.from({ length: 40 }, (_, n) =>
+    attemptRef({ podUID: uid(1000 + n), podName: `pod-${n}` }),
+  );
+  for (const one of refs) world.service.logs.observe(one, podOf(one, 'Failed', { main: 1 }));
+  await until(() => log.reads.length > 0);
+  const waiting = commitWaits(world.store, ref);
+  const committing = world.service.commit({ ...input, attempts: refs }, AbortSignal.timeout(10_000));
+  committing.catch(() => undefined);
+  await waiting;
+  await clock.advance(IDLE_MS + 1);
+  expect((await committing).logsComplete).toBe(false);
   await world.service.stop();
 });

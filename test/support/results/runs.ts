@@ -6,6 +6,7 @@ import type { PodLogOptions } from '../../../operator/kube/client.ts';
 import { ResultsService } from '../../../operator/results/results.ts';
 import type { AttemptRef, ResultsStore } from '../../../operator/results/types.ts';
 import type { WorkerManifest } from '../../../workers/contract/manifests.ts';
+import { runPrefix } from '../../../workers/contract/keys.ts';
 import { uid } from './fakepods.ts';
 
 export const CLUSTER = 'test';
@@ -76,6 +77,22 @@ export function manifestOf(ref: AttemptRef): WorkerManifest {
     endTime: '2026-01-02T03:02:00Z',
     exit: { code: 0, started: true },
   };
+}
+
+/** Resolves when the next commit has listed what the run has left: from then on it waits for its logs. */
+export function commitWaits(
+  store: ResultsStore,
+  run: Pick<AttemptRef, 'namespace' | 'runUID'>,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const prefix = runPrefix({ ...run, cluster: CLUSTER });
+  const list = store.list.bind(store);
+  store.list = async function* (listed, ...call) {
+    yield* list(listed, ...call);
+    // Not before the one who has listed went on.
+    if (listed === prefix) setImmediate(resolve);
+  };
+  return promise;
 }
 
 /**
