@@ -231,6 +231,45 @@ describe('a copy of a single object, which its store always fails', () => {
   });
 });
 
+test('many neighbours that always fail do not keep those behind them from being copied', async () => {
+  const { bed, double } = await start();
+  // More than are tried at a time and as many again: none of those behind is begun before the worker has had enough.
+  const bad = Array.from({ length: 140 }, (_, n) => [`in/bad-${n}`, `${n}`] as const);
+  await seed(bed.client, 'src', [...bad, ...objects]);
+  double.setFaults([{ operation: 'CopyObject', key: 'out/bad', kind: 'answer' }]);
+  const stage = { ...copy, maxFailures: bad.length };
+  expect((await bed.run(stage)).code).toBe(EXIT.unavailable);
+  expect(await bed.ledgerRows()).toEqual([]);
+  const { code, manifest } = await bed.run(stage);
+  expect({ code, copy: manifest?.copy }).toMatchObject({ code: EXIT.ok, copy: { copied: 20, failed: 140 } });
+  expect(await contents(bed.client, 'dst')).toEqual(copies);
+});
+
+describe('a source that lists its objects and gives none', () => {
+  test('is an outage, for however many workers; nothing is blamed on its objects', async () => {
+    const { bed, double } = await start();
+    await seed(bed.client, 'src', [...objects.slice(0, 10), ['in/empty', '']]);
+    double.setFaults([{ operation: 'GetObject', bucket: 'src', kind: 'answer' }]);
+    const stage: CopyStage = { ...copy, transfer: 'Stream', maxFailures: 20 };
+    for (let worker = 0; worker < 3; worker += 1) expect((await bed.run(stage)).code).toBe(EXIT.unavailable);
+    expect(await bed.ledgerRows()).toEqual([]);
+    double.setFaults([]);
+    expect((await bed.run(stage)).manifest?.copy).toMatchObject({ copied: 11, failed: 0 });
+  });
+
+  test('is none where it gives one of them, be it empty', async () => {
+    const { bed, double } = await start();
+    await seed(bed.client, 'src', [...objects.slice(0, 10), ['in/a-empty', '']]);
+    double.setFaults([
+      { operation: 'GetObject', bucket: 'src', key: 'in/object', kind: 'answer' },
+      { operation: 'PutObject', key: 'out/a-empty', kind: 'answer' },
+    ]);
+    const stage: CopyStage = { ...copy, transfer: 'Stream', maxFailures: 20 };
+    expect((await bed.run(stage)).code).toBe(EXIT.unavailable);
+    expect((await bed.run(stage)).manifest?.copy).toMatchObject({ copied: 0, failed: 11 });
+  });
+});
+
 describe('a store that goes away before the last objects are copied', () => {
   test('fails the worker and not the objects, so that the next one copies them', async () => {
     const { bed, double } = await start();

@@ -2,7 +2,6 @@
 import type { RowOutcome } from '../contract/ledger.ts';
 import { S3Error } from '../s3/errors.ts';
 import { listObjects } from '../s3/objects.ts';
-import { probeCopy } from '../s3/probe.ts';
 import { isRetryable } from '../s3/retry.ts';
 import { explainStoreError, Unavailable } from './problems.ts';
 import { RowFailed } from './rowfailed.ts';
@@ -61,23 +60,6 @@ export async function blameObject(
     }
   }
   return failed('StoreError', error);
-}
-
-/** Whether the destination does for a throw-away object what it does for none of the rows. */
-export async function doesOthers(
-  { ends, job, transfer }: TransferContext,
-  owner: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { client, bucket } = ends.destination;
-  const place = { bucket, prefix: job.destination.prefix, owner };
-  try {
-    await probeCopy(client, place, { copy: transfer === 'ServerSide' }, signal);
-    return true;
-  } catch (error) {
-    if (error instanceof S3Error) return false;
-    throw error;
-  }
 }
 
 function failed(code: string, error: unknown): Outcome {

@@ -1,8 +1,9 @@
 import type { PlanRow } from '../contract/copyplan.ts';
 import type { LedgerRow } from '../contract/ledger.ts';
-import { blameObject, doesOthers, judge, type Outcome } from './blame.ts';
+import { blameObject, judge, type Outcome } from './blame.ts';
 import type { LedgerWriter, RecordedRows } from './ledger.ts';
 import { sweepUploads } from './leftovers.ts';
+import { doesOthers } from './outage.ts';
 import { runBounded } from './pool.ts';
 import { Postponed } from './postponed.ts';
 import { Unavailable } from './problems.ts';
@@ -47,7 +48,7 @@ interface OpenRow {
 export async function copyShard(work: ShardWork, stop: AbortSignal, signal: AbortSignal): Promise<boolean> {
   // An earlier worker may have been killed in the middle of an upload.
   if (work.resumed) await sweepUploads(work.context, unrecordedRows(work), signal);
-  const postponed = new Postponed<OpenRow>();
+  const postponed = new Postponed<OpenRow>(() => areToBlame(work, signal));
   const once = async (open: OpenRow, rowSignal: AbortSignal): Promise<void> => {
     try {
       const outcome = await doRow(work, open, rowSignal);
@@ -57,7 +58,7 @@ export async function copyShard(work: ShardWork, stop: AbortSignal, signal: Abor
     } catch (error) {
       if (rowSignal.aborted) throw error;
       const failure = judge(error, work.context, postponed.anySuccess);
-      if (failure === undefined) postponed.add({ ...open, mayBeDone: true }, error);
+      if (failure === undefined) await postponed.add({ ...open, mayBeDone: true }, error);
       else record(work, open, failure);
     }
   };
@@ -85,18 +86,23 @@ function* unrecordedRows({ rows, recorded }: ShardWork): Generator<PlanRow, void
 }
 
 /**
- * What is to be tried once more. Where nothing at all worked, the objects may still be to blame, a single one above all;
- * but an outage passes, so that is asked only when another pod has waited for it before.
- * @throws Unavailable where they are not.
+ * Whether the objects may be to blame where nothing works, neighbours with one fault or a single one above all. But an
+ * outage passes, so that is asked only when another pod has waited for it before.
  */
+async function areToBlame(
+  { context, rows, resumed, owner }: ShardWork,
+  signal: AbortSignal,
+): Promise<boolean> {
+  return resumed && doesOthers(context, rows, owner, signal);
+}
+
+/** What is to be tried once more. @throws Unavailable where nothing at all worked and the objects are not to blame. */
 async function takePostponed(
-  { context, resumed, owner }: ShardWork,
-  postponed: Postponed<OpenRow>,
+  work: ShardWork,
+  { rows, anySuccess }: Postponed<OpenRow>,
   signal: AbortSignal,
 ): Promise<readonly OpenRow[]> {
-  const { rows, anySuccess } = postponed;
-  if (rows.length === 0 || anySuccess) return rows;
-  if (resumed && (await doesOthers(context, owner, signal))) return rows;
+  if (rows.length === 0 || anySuccess || (await areToBlame(work, signal))) return rows;
   throw new Unavailable(`the store fails every copy; ${rows.length} were tried`);
 }
 
