@@ -1,5 +1,6 @@
 /** Asks the results store what nobody has told, and notes the answers with what workers have said themselves. */
 import type { PipelineRun } from '../api/types.ts';
+import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { Results } from '../results/types.ts';
 import type { Question } from './questions.ts';
@@ -8,14 +9,24 @@ import type { WorkerFacts } from './workerfacts.ts';
 export interface AskDeps {
   facts: WorkerFacts;
   results: Pick<Results, 'findManifest' | 'findManifests' | 'findPlan'>;
+  clock: Clock;
 }
+
+export interface Asked {
+  /** Whether anything was asked now. */
+  asked: boolean;
+  /** Stages about whose workers the store has not answered yet. */
+  unanswered: ReadonlySet<string>;
+}
+
+/** One object is got for a pod; for the workers of a Job many are listed. */
+const TURNS = { Pod: 0, Plan: 1, Workers: 2 } as const;
 
 /** Longest time that a store is asked about one run in a row, in milliseconds. */
 const ASK_MS = 5_000;
 
 /**
  * What was asked a moment ago is left out; a store that does not answer is asked again.
- * @returns whether anything was asked.
  */
 export async function askStore(
   run: PipelineRun,
@@ -23,19 +34,44 @@ export async function askStore(
   deps: AskDeps,
   log: Logger,
   signal: AbortSignal,
-): Promise<boolean> {
-  const due = questions.filter((question) => deps.facts.mayLook(run.metadata.uid, nameOf(question)));
-  if (due.length === 0) return false;
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]);
-  for (const question of due) {
+): Promise<Asked> {
+  const { uid } = run.metadata;
+  const { facts, clock } = deps;
+  const late = new AbortController();
+  const cancelTimer = clock.after(ASK_MS, () => late.abort(new Error(`no answer within ${ASK_MS} ms`)));
+  const deadline = AbortSignal.any([signal, late.signal]);
+  let asked = false;
+  for (const question of questions.toSorted((a, b) => TURNS[a.about] - TURNS[b.about])) {
+    // What there is no time for now has not been asked: it is the next time.
+    if (deadline.aborted) break;
+    if (!facts.mayLook(uid, nameOf(question))) continue;
+    asked = true;
     try {
       await ask(run, question, deps, deadline);
+      facts.answered(uid, nameOf(question));
     } catch (error) {
-      signal.throwIfAborted();
+      if (signal.aborted) break;
       log.warn({ question, err: error }, 'The results store could not be asked what workers left in it');
     }
   }
-  return true;
+  cancelTimer();
+  signal.throwIfAborted();
+  const open = questions.filter((question) => !facts.wasAnswered(uid, nameOf(question)));
+  return { asked, unanswered: new Set(open.flatMap(stageOf)) };
+}
+
+/** The stage whose end an answer may change. */
+function stageOf(question: Question): string[] {
+  switch (question.about) {
+    case 'Plan':
+      return [];
+    case 'Pod':
+      return [question.attempt.stage];
+    case 'Workers':
+      return [question.stage];
+    default:
+      return question satisfies never;
+  }
 }
 
 function nameOf(question: Question): string {

@@ -67,9 +67,9 @@ async function reconcileRun(
   deps.ledger.begin(uid, run.status?.startTime ?? run.metadata.creationTimestamp, run.status?.nodes);
   const record = await findEarlierRecord(run, deps, log, signal);
   const told = observe(run, deps, deps.clock.now(), record);
-  const asked = await askStore(run, questionsOf(told), deps, log, signal);
+  const { asked, unanswered } = await askStore(run, questionsOf(told), deps, log, signal);
   const now = deps.clock.now();
-  const observed = asked ? observe(run, deps, now, record) : told;
+  const observed = { ...(asked ? observe(run, deps, now, record) : told), unanswered };
   const plan = planRun(observed, now);
   watchPending(run, plan, deps);
   const looks = [

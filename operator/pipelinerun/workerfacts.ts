@@ -25,8 +25,8 @@ interface RunFacts {
   fenced: Set<string>;
   /** Workers that the plan of a copy has shards for, by stage. */
   planned: Map<string, number>;
-  /** What was looked for in the store, and when, in monotonic milliseconds. */
-  looked: Map<string, number>;
+  /** What was looked for in the store, when, in monotonic milliseconds, and whether the store has ever answered. */
+  looked: Map<string, { at: number; answered: boolean }>;
   /** UIDs of copy Jobs that are over and whose workers were all heard. */
   heard: Set<string>;
   /** When the last report came, in monotonic milliseconds, until somebody asked. */
@@ -94,9 +94,20 @@ export class WorkerFacts {
   mayLook(runUID: string, what: string): boolean {
     const { looked } = this.#of(runUID);
     const now = this.#clock.monotonicMs();
-    if (now - (looked.get(what) ?? -Infinity) < LOOK_MS) return false;
-    looked.set(what, now);
+    const last = looked.get(what);
+    if (last !== undefined && now - last.at < LOOK_MS) return false;
+    looked.set(what, { at: now, answered: last?.answered ?? false });
     return true;
+  }
+
+  /** The store has answered, if only that it has nothing. */
+  answered(runUID: string, what: string): void {
+    const look = this.#of(runUID).looked.get(what);
+    if (look) look.answered = true;
+  }
+
+  wasAnswered(runUID: string, what: string): boolean {
+    return this.#runs.get(runUID)?.looked.get(what)?.answered ?? false;
   }
 
   /** From now on the pod gets nothing from the worker API any more. */

@@ -5,12 +5,16 @@ import type { StageStatus } from '../../operator/api/status.ts';
 import type { Job } from '../../operator/kube/types.ts';
 import { silentLogger } from '../../operator/kube/logger.ts';
 import { askStore } from '../../operator/pipelinerun/askstore.ts';
+import { attemptRef } from '../../operator/pipelinerun/attempts.ts';
+import { planRun } from '../../operator/pipelinerun/plan.ts';
 import { questionsOf } from '../../operator/pipelinerun/questions.ts';
 import type { Observed } from '../../operator/pipelinerun/types.ts';
 import { WorkerFacts } from '../../operator/pipelinerun/workerfacts.ts';
+import type { AttemptRef } from '../../operator/results/types.ts';
 import type { WorkerManifest } from '../../workers/contract/manifests.ts';
 import { ManualClock } from '../support/fakeapi/manual-clock.ts';
 import {
+  at,
   conditionOfJob,
   ended,
   jobOf,
@@ -63,6 +67,7 @@ function bed(stored: readonly WorkerManifest[]) {
       stored.filter((manifest) => manifest.index === index),
     findPlan: async () => undefined,
   };
+  const clock = new ManualClock();
   const look = async (job: Job): Promise<string[]> => {
     const observed = observedOf(run, {
       jobs: [job],
@@ -70,7 +75,7 @@ function bed(stored: readonly WorkerManifest[]) {
       heard: facts.heard('run-uid'),
     });
     const signal = AbortSignal.timeout(10_000);
-    await askStore(run, questionsOf(observed), { facts, results }, silentLogger, signal);
+    await askStore(run, questionsOf(observed), { facts, results, clock }, silentLogger, signal);
     return [...facts.reports('run-uid').keys()].toSorted();
   };
   return { facts, look };
@@ -140,4 +145,101 @@ test('another Job of the stage is asked about anew', async () => {
   stored.push(word('zero-again', 0, 2, 0), word('one-again', 1, 2, 0));
   expect(await look(over(2, 'Complete'))).toEqual(['one', 'one-again', 'zero', 'zero-again']);
   expect(facts.heard('run-uid')).toEqual(new Set(['job-work-1', 'job-work-2']));
+});
+
+describe('a store that takes too long', () => {
+  const both = runOf(
+    { stages: ['slow', 'other'].map((name) => ({ ...plainStage, name })) },
+    { startTime: stamp(0), stages: ['slow', 'other'].map((name) => ({ name, state: 'Running' as const })) },
+  );
+  const jobs = ['slow', 'other'].map((name) =>
+    jobOf(name, { status: { conditions: [conditionOfJob('Failed', 'True', 20)] } }),
+  );
+  const pods = jobs.map((job) => podOf(job, { status: ended(10, 20, 137) }));
+  const [slow, other] = pods.map((pod) => pod.metadata.uid ?? '');
+
+  /** Asks; while `hangs`, the store says nothing about the pod of the first stage until it is given up. */
+  function twoStages() {
+    const clock = new ManualClock();
+    const facts = new WorkerFacts(clock, () => undefined);
+    const asked: string[] = [];
+    const fate = { hangs: true };
+    const results = {
+      findManifest: async ({ podUID, stage }: AttemptRef, signal: AbortSignal) => {
+        asked.push(podUID);
+        if (fate.hangs && podUID === slow) {
+          await clock.advance(5_000);
+          signal.throwIfAborted();
+        }
+        return podUID === other ? { ...word(podUID, 0, 1, 0), stage } : undefined;
+      },
+      findManifests: async () => [],
+      findPlan: async () => undefined,
+    };
+    const observed = () => observedOf(both, { jobs, pods, reports: facts.reports('run-uid') });
+    const ask = async (): Promise<ReadonlySet<string>> => {
+      const deps = { facts, results, clock };
+      const questions = questionsOf(observed());
+      return (await askStore(both, questions, deps, silentLogger, AbortSignal.timeout(10_000))).unanswered;
+    };
+    return { fate, asked, ask };
+  }
+
+  test('is asked next time what it was not asked, and does not answer for what it was', async () => {
+    const { ask, asked } = twoStages();
+    expect(await ask()).toEqual(new Set(['slow', 'other']));
+    expect(asked).toEqual([slow]);
+    expect(await ask()).toEqual(new Set(['slow']));
+    expect(asked).toEqual([slow, other]);
+  });
+
+  test('has answered also when it knows nothing', async () => {
+    const { fate, ask } = twoStages();
+    fate.hangs = false;
+    expect(await ask()).toEqual(new Set());
+    expect(await ask()).toEqual(new Set());
+  });
+
+  test('holds back the failure of a stage, of which a worker may have left its success, but not for ever', () => {
+    const unanswered = new Set(['slow']);
+    const states = (seconds: number): (string | undefined)[] => {
+      const plan = planRun({ ...observedOf(both, { jobs, pods }), unanswered }, at(seconds));
+      return plan.status.stages?.map(({ state }) => state) ?? [];
+    };
+    expect(states(21)).toEqual(['Running', 'Failed']);
+    expect(states(79)).toEqual(['Running', 'Failed']);
+    expect(states(80)).toEqual(['Failed', 'Failed']);
+  });
+
+  test('is asked again soon', () => {
+    const unanswered = new Set(['slow']);
+    const plan = planRun({ ...observedOf(both, { jobs, pods }), unanswered }, at(21));
+    expect(plan.requeueAfterMs).toBeLessThanOrEqual(10_000);
+  });
+});
+
+test('single pods are asked about before whole Jobs, whose answers take longer', async () => {
+  const clock = new ManualClock();
+  const asked: string[] = [];
+  const results = {
+    findManifest: async ({ podUID }: AttemptRef) => {
+      asked.push(podUID);
+      return undefined;
+    },
+    findManifests: async (_run: unknown, stage: string) => {
+      asked.push(`workers of ${stage}`);
+      return [];
+    },
+    findPlan: async () => undefined,
+  };
+  const job = jobOf('last');
+  const attempt = attemptRef(runOf({ stages: [{ ...plainStage, name: 'last' }] }), podOf(job));
+  if (!attempt) throw new Error('no attempt');
+  const questions = [
+    { about: 'Workers' as const, stage: 'work', job: 'job', indexes: [0] },
+    { about: 'Pod' as const, attempt },
+  ];
+  const deps = { facts: new WorkerFacts(clock, () => undefined), results, clock };
+  await askStore(run, questions, deps, silentLogger, AbortSignal.timeout(10_000));
+  expect(asked).toEqual([attempt.podUID, 'workers of work']);
 });
