@@ -10,7 +10,7 @@ export const PLURAL = 'pipelineruns';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 
 export const LABEL = {
-  /** UID of the PipelineRun: the only label by which children are ever matched. */
+  /** UID of the PipelineRun, to find its pods by; what a child is, its name and its owner say. */
   runUID: 'ebbflow.dev/run-uid',
   /** Name of the PipelineRun, for people. */
   run: 'ebbflow.dev/run',
@@ -49,7 +49,12 @@ export const TOKEN_AUDIENCE = 'ebbflow';
  */
 export function jobName(run: { name: string; uid: string }, stage: string, attempt: number): string {
   const digest = createHash('sha256').update(`${run.uid}/${stage}/${attempt}`).digest('hex').slice(0, 8);
-  return `${shorten(run.name)}-${shorten(stage)}-${attempt}-${digest}`;
+  return `${jobPrefix(run.name, stage)}${attempt}-${digest}`;
+}
+
+/** How the names of the Jobs of a stage begin; those of another stage or run may begin the same way. */
+export function jobPrefix(run: string, stage: string): string {
+  return `${shorten(run)}-${shorten(stage)}-`;
 }
 
 /** The first 20 characters of a DNS name, made safe to be followed by a hyphen. */

@@ -1,7 +1,7 @@
 /** The effects that more than one part of the plan asks for. Pure. */
 import type { DeepReadonly, Job } from '../kube/types.ts';
 import type { Children } from './children.ts';
-import { controllerOf } from './ours.ts';
+import { controllerOf } from '../kube/owners.ts';
 import { isConditionTrue } from './trueconditions.ts';
 import { isFinished } from './podfacts.ts';
 import type { Action, Observed } from './types.ts';

@@ -6,7 +6,7 @@ import { jobs } from '../kube/resource.ts';
 import type { Job, JobSpec } from '../kube/types.ts';
 import { type ApplyDeps, StillThere } from './effects.ts';
 import { buildJob } from './job.ts';
-import { isOurJob, lossesOf } from './ours.ts';
+import { lossesOf, placeOf } from './ours.ts';
 import type { Action } from './types.ts';
 
 /** The cluster will not take the Job of a stage as it is. */
@@ -43,7 +43,7 @@ export async function createJob(
   } catch (error) {
     if (isAlreadyExists(error)) {
       const existing = await client.get(jobs, run.metadata.namespace, theName, { signal });
-      if (!isOurJob(existing, run))
+      if (!placeOf(existing, run))
         throw new StageRefused(
           name,
           'JobNameConflict',

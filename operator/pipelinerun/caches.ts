@@ -4,7 +4,7 @@ import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
 import { jobs as jobResource, nodes as nodeResource, pods as podResource } from '../kube/resource.ts';
 import { Store } from '../kube/store.ts';
 import type { DeepReadonly, Job, KubeObject, Node, Pod } from '../kube/types.ts';
-import { controllerOf } from './ours.ts';
+import { controllerOf } from '../kube/owners.ts';
 import { type PipelineRunObject, pipelineRuns } from './resource.ts';
 
 export type RunCachesOptions = Pick<ReflectorOptions<KubeObject>, 'client' | 'clock' | 'logger' | 'metrics'>;

@@ -2,8 +2,9 @@
 import { isTerminal, type StageStatus } from '../api/status.ts';
 import { formatTime } from '../kube/conditions.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
-import { attemptOf, type Children, podsOf } from './children.ts';
+import { type Children, podsOf } from './children.ts';
 import { attemptFailure } from './failure.ts';
+import { attemptOf } from './ours.ts';
 import { activeSecondsSince } from './podfacts.ts';
 import type { Observed } from './types.ts';
 

@@ -1,6 +1,9 @@
-/** Which Jobs and pods belong to a stage. Pure; by owner UID and label, never by name. */
-import { LABEL } from '../api/names.ts';
+/** Which Jobs and pods belong to a stage. Pure; by owners and names, which nobody can change. */
+import type { Stage } from '../api/pipelinerun.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
+import { controllerOf } from '../kube/owners.ts';
+import { attemptOf, placeOf } from './ours.ts';
+import type { Observed } from './types.ts';
 
 export interface Children {
   /** Jobs of the stage, oldest attempt first. */
@@ -11,15 +14,11 @@ export interface Children {
   pods: readonly DeepReadonly<Pod>[];
 }
 
-export function childrenOf(
-  stage: string,
-  jobs: readonly DeepReadonly<Job>[],
-  pods: readonly DeepReadonly<Pod>[],
-): Children {
+type Family = Pick<Observed, 'run' | 'jobs' | 'pods'>;
+
+export function childrenOf(stage: Stage, { run, jobs, pods }: Family): Children {
   const own = jobs
-    .filter(
-      (job) => job.metadata.labels?.[LABEL.stage] === stage && job.metadata.deletionTimestamp === undefined,
-    )
+    .filter((job) => job.metadata.deletionTimestamp === undefined && placeOf(job, run, [stage]))
     .toSorted((a, b) => attemptOf(a) - attemptOf(b));
   const job = own.at(-1);
   return { jobs: own, job, pods: job ? podsOf(job, pods) : [] };
@@ -27,10 +26,9 @@ export function childrenOf(
 
 export function podsOf(job: DeepReadonly<Job>, pods: readonly DeepReadonly<Pod>[]): DeepReadonly<Pod>[] {
   return pods
-    .filter((pod) =>
-      pod.metadata.ownerReferences?.some(
-        (owner) => owner.controller === true && owner.uid === job.metadata.uid,
-      ),
+    .filter(
+      (pod) =>
+        controllerOf(pod)?.uid === job.metadata.uid && pod.metadata.namespace === job.metadata.namespace,
     )
     .toSorted((a, b) =>
       (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''),
@@ -39,15 +37,9 @@ export function podsOf(job: DeepReadonly<Job>, pods: readonly DeepReadonly<Pod>[
 
 /** Pods of an attempt whose Job is not there any more. */
 export function podsOfAttempt(
-  pods: readonly DeepReadonly<Pod>[],
-  stage: string,
+  stage: Stage,
   attempt: number | undefined,
+  { run, pods }: Omit<Family, 'jobs'>,
 ): DeepReadonly<Pod>[] {
-  return pods.filter((pod) => pod.metadata.labels?.[LABEL.stage] === stage && attemptOf(pod) === attempt);
-}
-
-export function attemptOf(object: {
-  readonly metadata: { readonly labels?: Readonly<Record<string, string>> };
-}): number {
-  return Number(object.metadata.labels?.[LABEL.attempt] ?? 0);
+  return pods.filter((pod) => placeOf(pod, run, [stage])?.attempt === attempt);
 }

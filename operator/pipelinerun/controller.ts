@@ -22,7 +22,6 @@ import type { CopyState } from '../telemetry/registry.ts';
 import type { NodeLabels, RunMetrics } from '../telemetry/runsink.ts';
 import { attemptRef } from './attempts.ts';
 import { RunCaches } from './caches.ts';
-import { isOurPod } from './ours.ts';
 import { createReconcile } from './reconcile.ts';
 import type { PipelineRunObject } from './resource.ts';
 import { StatusWriter } from './write.ts';
@@ -196,7 +195,7 @@ export class RunController {
 
   #observeLog(pod: DeepReadonly<Pod>): void {
     const run = this.caches.runByUID(this.caches.runUIDOf(pod) ?? '');
-    const attempt = run && isOurPod(pod, run) ? attemptRef(run, pod) : undefined;
+    const attempt = run && attemptRef(run, pod);
     if (attempt) this.#options.results.logs.observe(attempt, pod);
   }
 

@@ -2,14 +2,13 @@
  * How a copy ended, from the last words of all its workers: each knows only what was dealt to it, so that here is where
  * their failures are added up and held against maxFailures. Pure.
  */
-import { LABEL } from '../api/names.ts';
 import type { Stage } from '../api/pipelinerun.ts';
 import type { DeepReadonly, Job } from '../kube/types.ts';
 import { lastWords, sumCopies } from '../../workers/contract/lastwords.ts';
 import type { CopyResult, WorkerManifest } from '../../workers/contract/manifests.ts';
-import { attemptOf } from './children.ts';
 import type { Failure } from './failure.ts';
 import { isConditionTrue } from './trueconditions.ts';
+import { attemptOf } from './ours.ts';
 import { millis } from './podfacts.ts';
 import type { StageOutcome } from './success.ts';
 import { count } from './text.ts';
@@ -24,12 +23,15 @@ export function wordsOf(stage: string, reports: ReadonlyMap<string, WorkerManife
  * The last word of each worker of the Job that has done its part. Of its attempt alone: the first worker of a Job ends
  * only after the Job has all the others.
  */
-export function goodWordsOf(job: DeepReadonly<Job>, reports: Observed['reports']): WorkerManifest[] {
-  const stage = job.metadata.labels?.[LABEL.stage];
+export function goodWordsOf(
+  stage: Stage,
+  job: DeepReadonly<Job>,
+  reports: Observed['reports'],
+): WorkerManifest[] {
   const workers = job.spec.completions ?? 1;
   const good = [...reports.values()].filter(
     (report) =>
-      report.stage === stage &&
+      report.stage === stage.name &&
       report.attempt === attemptOf(job) &&
       report.index < workers &&
       report.exit.code === 0,
@@ -47,7 +49,7 @@ export function copyOutcome(
   { reports, heard }: Pick<Observed, 'reports' | 'heard'>,
   now: Date,
 ): StageOutcome | undefined {
-  const words = goodWordsOf(job, reports);
+  const words = goodWordsOf(stage, job, reports);
   const silent = (job.spec.completions ?? 1) - words.length;
   if (silent > 0 && !isConditionTrue(job, 'Complete')) return undefined;
   if (silent > 0 && !heard.has(job.metadata.uid ?? '')) {

@@ -2,11 +2,11 @@
  * A stage without the Job of its attempt: deleted by somebody while the stage ran, which is a disruption and the next
  * attempt; or not created yet. Either way, what pods are left ends first. Pure.
  */
-import { LABEL } from '../api/names.ts';
 import { isTerminal, type StageStatus } from '../api/status.ts';
 import { endPods, GRACE_SECONDS, releaseLost } from './actions.ts';
 import type { Children } from './children.ts';
 import type { Failure } from './failure.ts';
+import { placeOf } from './ours.ts';
 import { isFinished } from './podfacts.ts';
 import { retryOrFail, startAttempt } from './stageattempt.ts';
 import { clip } from './text.ts';
@@ -61,9 +61,7 @@ export function suspendDeleted(input: StageInput, children: Children): StagePlan
 
 /** What to do while pods are left of a Job that is gone; undefined once none can write any more. */
 function endLeft({ stage, prior, observed, now }: StageInput, waiting: StageStatus): StagePlan | undefined {
-  const left = observed.pods.filter(
-    (pod) => pod.metadata.labels?.[LABEL.stage] === stage.name && !isFinished(pod),
-  );
+  const left = observed.pods.filter((pod) => !isFinished(pod) && placeOf(pod, observed.run, [stage]));
   const [first] = left;
   if (!first) return undefined;
   const graces = left.map((pod) => pod.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS);

@@ -7,7 +7,7 @@ import type { PipelineRunStatus } from '../api/status.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
 import { endPods, findJobs, releaseLost } from './actions.ts';
 import { deletePods } from './deletion.ts';
-import { controllerOf } from './ours.ts';
+import { controllerOf } from '../kube/owners.ts';
 import { isFinished, millis } from './podfacts.ts';
 import { planStage } from './stageplan.ts';
 import { conditionOf, withConditions } from './status.ts';

@@ -1,13 +1,14 @@
 /** Whether anything of a run is left in the cluster, when no cache has anything: asked of the API server itself. */
 import { LABEL } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
+import { controllerOf } from '../kube/owners.ts';
 import { jobs, pods } from '../kube/resource.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { endPods } from './actions.ts';
 import { lookForJob } from './applyjob.ts';
 import { endPod } from './applypod.ts';
 import { type ApplyDeps, StillThere } from './effects.ts';
-import { controllerOf, isOurJob, isOurPod, jobNamesOf } from './ours.ts';
+import { jobNamesOf, placeOf } from './ours.ts';
 
 /**
  * Jobs are asked for by name, so that one without its labels is found, and gets them back: caches see it again, and it
@@ -29,11 +30,11 @@ export async function confirmNothingLeft(
     jobs: (await deps.client.list(jobs, namespace, { labelSelector, signal })).items,
     pods: (await deps.client.list(pods, namespace, { labelSelector, signal })).items,
   };
-  const ours = left.pods.filter((pod) => isOurPod(pod, run));
+  const ours = left.pods.filter((pod) => placeOf(pod, run));
   // A pod without Job may have lost the label by which it is watched as well: nobody else would ever end it.
   for (const action of endPods(ours.filter((pod) => controllerOf(pod) === undefined)))
     await endPod(action, run, deps, signal);
-  const open = [...left.jobs.filter((job) => isOurJob(job, run)), ...ours];
+  const open = [...left.jobs.filter((job) => placeOf(job, run)), ...ours];
   if (open.length > 0) throw new StillThere(`${open.length} objects of the run still exist`);
   const say = (kind: string, found: readonly KubeObject[]): string[] =>
     found.map(({ metadata }) => `${kind} ${metadata.name ?? ''}`);

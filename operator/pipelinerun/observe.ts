@@ -9,7 +9,7 @@ import { startingReason } from '../nodes/starting.ts';
 import type { PendingWatcher } from '../nodes/watch.ts';
 import type { RunRecord } from '../../workers/contract/manifests.ts';
 import { type Children, childrenOf, podsOf } from './children.ts';
-import { isOurJob, isOurPod } from './ours.ts';
+import { placeOf } from './ours.ts';
 import { isFinished, scheduledAt, startedAt } from './podfacts.ts';
 import { problemsOf } from './problems.ts';
 import type { PipelineRunObject } from './resource.ts';
@@ -38,9 +38,9 @@ export function observe(
   record?: RunRecord,
 ): Observed & { lossAt?: number } {
   const { uid, name } = run.metadata;
-  const jobs = deps.jobs.byOwner(uid).filter((job) => isOurJob(job, run));
+  const jobs = deps.jobs.byOwner(uid).filter((job) => placeOf(job, run));
   const pods = jobs.flatMap((job) => podsOf(job, deps.pods.byOwner(job.metadata.uid ?? '')));
-  const orphans = deps.pods.byIndex('run', uid).filter((pod) => !pods.includes(pod) && isOurPod(pod, run));
+  const orphans = deps.pods.byIndex('run', uid).filter((pod) => !pods.includes(pod) && placeOf(pod, run));
   const losses = new Map([...pods, ...orphans].map((pod) => [pod.metadata.uid ?? '', lossOf(pod, deps)]));
   const times = [...losses.values()].filter((time) => time !== undefined);
   const upcoming = times.filter((time) => time > now.getTime());
@@ -81,10 +81,11 @@ function waitingOf(
   pending: ObserveDeps['pending'],
 ): ReadonlyMap<string, Waiting> {
   const found = new Map<string, Waiting>();
-  for (const { name } of run.spec.stages) {
-    const children = childrenOf(name, jobs, pods);
-    const waiting = children.job && explain(children, pending.latest(pendingKey(run.metadata.uid, name)));
-    if (waiting) found.set(name, waiting);
+  for (const stage of run.spec.stages) {
+    const children = childrenOf(stage, { run, jobs, pods });
+    const key = pendingKey(run.metadata.uid, stage.name);
+    const waiting = children.job && explain(children, pending.latest(key));
+    if (waiting) found.set(stage.name, waiting);
   }
   return found;
 }

@@ -3,50 +3,88 @@
  * the names of our Jobs have a digest of the run in them, those of pods begin with their Job's, and no name ever changes.
  * Pure.
  */
-import { API_VERSION, jobName, KIND, LABEL } from '../api/names.ts';
+import { limitsOf } from '../api/defaults.ts';
+import { API_VERSION, jobName, jobPrefix, KIND, LABEL } from '../api/names.ts';
+import type { Stage } from '../api/pipelinerun.ts';
 import type { PipelineRun } from '../api/types.ts';
+import { controllerOf } from '../kube/owners.ts';
 import type { DeepReadonly, Job, KubeObject, OwnerReference, Pod } from '../kube/types.ts';
-import { attemptOf } from './children.ts';
+import { disruptionsAllowed } from './disruptions.ts';
 
-type Run = Pick<PipelineRun, 'metadata' | 'status'>;
+type Run = Pick<PipelineRun, 'metadata' | 'spec' | 'status'>;
 
-export function controllerOf({
-  metadata,
-}: DeepReadonly<KubeObject>): DeepReadonly<OwnerReference> | undefined {
-  return metadata.ownerReferences?.find(({ controller }) => controller === true);
+/** Where in its run a Job or pod is. */
+export interface Place {
+  /** Name of the stage. */
+  stage: string;
+  /** Attempt of the stage, counted from 1. */
+  attempt: number;
 }
 
-export function isOurJob(job: DeepReadonly<KubeObject>, run: Run): boolean {
-  return controllerOf(job)?.uid === run.metadata.uid;
+/**
+ * Which stage and attempt of the run the Job is, or the pod was made for; undefined for what the run has not made. The Job
+ * of a pod may be gone, also without the pod. Told which, it looks among those stages only.
+ */
+export function placeOf(
+  object: DeepReadonly<Job | Pod>,
+  run: Run,
+  stages: readonly Stage[] = run.spec.stages,
+): Place | undefined {
+  const { namespace, name = '' } = object.metadata;
+  if (namespace !== run.metadata.namespace) return undefined;
+  const controller = controllerOf(object);
+  if ('template' in object.spec)
+    return controller?.uid === run.metadata.uid ? placeNamed(name, run, stages) : undefined;
+  if (controller) return controller.kind === 'Job' ? placeNamed(controller.name, run, stages) : undefined;
+  const suffix = /-\d+-[a-z0-9]{5}$/.exec(name)?.[0];
+  if (suffix === undefined) return undefined;
+  return placeNamed(name.slice(0, -suffix.length), run, stages, MAX_POD_NAME - suffix.length);
 }
 
-/** Whether a Job of the run has made the pod; the Job may have been deleted since, also without it. */
-export function isOurPod(pod: DeepReadonly<Pod>, run: Run): boolean {
-  const job = jobName(run.metadata, pod.metadata.labels?.[LABEL.stage] ?? '', attemptOf(pod));
-  const controller = controllerOf(pod);
-  if (controller) return controller.kind === 'Job' && controller.name === job;
-  return isNameOfPodOf(job, pod.metadata.name ?? '');
+/** Longest name of a pod of an Indexed Job: where that is too long, the Job controller cuts the name of the Job. */
+const MAX_POD_NAME = 63;
+
+/** The place of the Job whose name begins so: with all of it, or with the first `length` characters. */
+function placeNamed(name: string, run: Run, stages: readonly Stage[], length = Infinity): Place | undefined {
+  for (const stage of stages) {
+    // Most stages are told apart without a digest.
+    if (!name.startsWith(jobPrefix(run.metadata.name, stage.name))) continue;
+    const attempt = attemptIn(name);
+    if (attempt === undefined || attempt > mostAttempts(run, stage)) continue;
+    if (jobName(run.metadata, stage.name, attempt).slice(0, length) === name)
+      return { stage: stage.name, attempt };
+  }
+  return undefined;
 }
 
-/** Longest name that the API server makes up, without its five random characters. */
-const MAX_PREFIX = 58;
-
-/** As the Job controller names the pods of an Indexed Job: where that is too long, the Job's name is cut. */
-function isNameOfPodOf(job: string, pod: string): boolean {
-  const suffix = /-\d+-(?=[a-z0-9]{5}$)/.exec(pod)?.[0];
-  if (suffix === undefined) return false;
-  return pod.slice(0, -5) === job.slice(0, MAX_PREFIX - suffix.length) + suffix;
+/** The attempt of a Job that is known to be the run's. */
+export function attemptOf({ metadata }: DeepReadonly<Job>): number {
+  return attemptIn(metadata.name ?? '') ?? 0;
 }
 
-/** Names of the Jobs of all attempts that the status knows. */
-export function jobNamesOf({ metadata, status }: Run): string[] {
-  return (status?.stages ?? []).flatMap(({ name, attempt = 0 }) =>
-    Array.from({ length: attempt }, (_, before) => jobName(metadata, name, before + 1)),
-  );
+/** As the name of a Job says it, which may have been cut. */
+function attemptIn(name: string): number | undefined {
+  const text = /-([1-9]\d{0,8})-[0-9a-f]{1,8}$/.exec(name)?.[1];
+  return text === undefined ? undefined : Number(text);
+}
+
+/** Each attempt but the first follows a failure or a disruption, and the spec says how many of both there may be. */
+function mostAttempts({ spec }: Run, stage: Stage): number {
+  const limits = limitsOf(spec, stage);
+  return 1 + limits.failures + disruptionsAllowed(stage, limits, undefined);
+}
+
+/** Names of the Jobs of all attempts that the status knows, and of one more: it may have begun right before a crash. */
+export function jobNamesOf(run: Run): string[] {
+  const known = new Map((run.status?.stages ?? []).map(({ name, attempt = 0 }) => [name, attempt]));
+  return run.spec.stages.flatMap((stage) => {
+    const length = Math.min((known.get(stage.name) ?? 0) + 1, mostAttempts(run, stage));
+    return Array.from({ length }, (_, before) => jobName(run.metadata, stage.name, before + 1));
+  });
 }
 
 /** How the Jobs of a run name it as their controller. */
-export function ownerOf({ metadata: { name, uid } }: Run): OwnerReference {
+export function ownerOf({ metadata: { name, uid } }: Pick<Run, 'metadata'>): OwnerReference {
   return { apiVersion: API_VERSION, kind: KIND, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
@@ -59,8 +97,9 @@ export function lossesOf(
   run: Run,
 ): Pick<KubeObject['metadata'], 'labels' | 'ownerReferences'> | undefined {
   const made = spec.template.metadata?.labels ?? {};
-  const owned = isOurJob({ metadata }, run);
-  const orphaned = controllerOf({ metadata }) === undefined && made[LABEL.runUID] === run.metadata.uid;
+  const owner = controllerOf({ metadata });
+  const owned = owner?.uid === run.metadata.uid;
+  const orphaned = owner === undefined && made[LABEL.runUID] === run.metadata.uid;
   if (!owned && !orphaned) return undefined;
   const lost = Object.values(LABEL).filter((name) => metadata.labels?.[name] !== made[name]);
   const labels = Object.fromEntries(lost.map((name) => [name, made[name] ?? '']));

@@ -24,11 +24,11 @@ export type Question =
   | { about: 'Workers'; stage: string; job: string; indexes: number[] };
 
 export function questionsOf(observed: Observed): Question[] {
-  const { run, jobs, pods } = observed;
+  const { run } = observed;
   return run.spec.stages.flatMap((stage) => {
     const known = run.status?.stages?.find(({ name }) => name === stage.name);
     if (known && isTerminal(known.state)) return [];
-    const children = childrenOf(stage.name, jobs, pods);
+    const children = childrenOf(stage, observed);
     return [
       ...askPlan(stage, known, observed),
       ...children.pods
@@ -77,7 +77,7 @@ function askAdmitted(
 /** Workers of a copy Job that is over, of which nobody has heard that they did their part. */
 function askWorkers(stage: Stage, { job }: Children, { reports, heard }: Observed): Question[] {
   if (!stage.copy || !job || !isOver(job) || heard.has(job.metadata.uid ?? '')) return [];
-  const good = new Set(goodWordsOf(job, reports).map(({ index }) => index));
+  const good = new Set(goodWordsOf(stage, job, reports).map(({ index }) => index));
   const all = Array.from({ length: job.spec.completions ?? 1 }, (_, index) => index);
   const indexes = all.filter((index) => !good.has(index));
   const question: Question = { about: 'Workers', stage: stage.name, job: job.metadata.uid ?? '', indexes };

@@ -22,7 +22,7 @@ import { awaitAnswer } from './unanswered.ts';
 
 export function planStage(given: StageInput): StagePlan {
   const { stage, readiness, observed } = given;
-  const found = childrenOf(stage.name, observed.jobs, observed.pods);
+  const found = childrenOf(stage, observed);
   const input = { ...given, prior: catchUp(given.prior, found, observed, given.now) };
   const { prior } = input;
   const children = ofAttempt(found, prior.attempt);

@@ -1,13 +1,15 @@
 /** Metrics of what a status write has made true: counted on the winning write, so once. */
 import { stageKind } from '../api/defaults.ts';
 import { UNNAMED_PIPELINE } from '../api/names.ts';
+import type { Stage } from '../api/pipelinerun.ts';
 import { isTerminal, type PipelineRunStatus, type StageStatus } from '../api/status.ts';
 import type { PipelineRun } from '../api/types.ts';
 import type { RunMetrics, StageKind } from '../telemetry/runsink.ts';
 import { sumCopies } from '../../workers/contract/lastwords.ts';
-import { attemptOf, childrenOf, podsOf } from './children.ts';
+import { childrenOf, podsOf } from './children.ts';
 import { wordsOf } from './copyend.ts';
 import { attemptFailure } from './failure.ts';
+import { attemptOf } from './ours.ts';
 import { millis, scheduledAt, startedAt } from './podfacts.ts';
 import { conditionOf } from './status.ts';
 import type { Observed } from './types.ts';
@@ -38,12 +40,12 @@ function countStage(
   const spec = observed.run.spec.stages.find(({ name }) => name === stage.name);
   if (!spec) return;
   const kind = stageKind(spec);
-  if ((stage.attempt ?? 1) > (old?.attempt ?? 1)) countRetry(observed, old ?? stage, kind, metrics);
+  if ((stage.attempt ?? 1) > (old?.attempt ?? 1)) countRetry(observed, spec, old ?? stage, metrics);
   if (!isTerminal(stage.state) || (old && isTerminal(old.state))) return;
   const labels = labelsOf(observed.run);
   const total = seconds(millis(stage.startTime), millis(stage.completionTime));
   metrics.stageFinished({ ...labels, kind, result: stage.state, seconds: total });
-  const { job, pods } = childrenOf(stage.name, observed.jobs, observed.pods);
+  const { job, pods } = childrenOf(spec, observed);
   if (job) countStart(job, pods, kind, metrics);
   const copy = sumCopies(wordsOf(stage.name, observed.reports));
   if (copy) {
@@ -54,13 +56,14 @@ function countStage(
 }
 
 /** The attempt before has ended without success: why, and how long it had waited for its node. */
-function countRetry({ jobs, pods }: Observed, old: StageStatus, kind: StageKind, metrics: RunMetrics): void {
-  const ended = childrenOf(old.name, jobs, pods).jobs.find((job) => attemptOf(job) === (old.attempt ?? 1));
+function countRetry(observed: Observed, spec: Stage, old: StageStatus, metrics: RunMetrics): void {
+  const kind = stageKind(spec);
+  const ended = childrenOf(spec, observed).jobs.find((job) => attemptOf(job) === (old.attempt ?? 1));
   if (!ended) {
     metrics.stageRetried(kind, 'JobDeleted');
     return;
   }
-  const its = podsOf(ended, pods);
+  const its = podsOf(ended, observed.pods);
   metrics.stageRetried(kind, attemptFailure(ended, its, old).reason);
   countStart(ended, its, kind, metrics);
 }

@@ -17,9 +17,9 @@ export interface Waiting {
 /** Everything that is known about one run, at one moment. */
 export interface Observed {
   run: DeepReadonly<PipelineRun>;
-  /** Jobs whose controller is this run, by UID. */
+  /** Jobs that this run has made. */
   jobs: readonly DeepReadonly<Job>[];
-  /** Pods of those Jobs. */
+  /** Pods of those Jobs, and of Jobs of this run that are not there any more. */
   pods: readonly DeepReadonly<Pod>[];
   /** Pods whose node has been dead for longer than nodeLostSeconds. */
   lostPods: ReadonlySet<string>;

@@ -14,7 +14,7 @@ export function activeSeconds({ stage, prior, observed, now }: StageInput, { job
   if (prior.reason === 'Suspended' || prior.reason === 'JobDeleted') return before;
   if (job) return before + activeSecondsSince(job, pods, now.getTime());
   // Nothing is known of pods that went with their Job while no operator was there.
-  const left = podsOfAttempt(observed.pods, stage.name, prior.attempt);
+  const left = podsOfAttempt(stage, prior.attempt, observed);
   return before + activeSecondsOf(left, now.getTime());
 }
 

@@ -65,7 +65,8 @@ const finalizers = (): string[] | undefined => api.world.get(RUN)?.metadata.fina
 describe('a refused Job', () => {
   test('does not keep the Jobs of other stages from being created', async () => {
     const taken = jobName({ name: 'nightly', uid: 'run-uid' }, 'one', 1);
-    api.world.put(`${JOBS}/${taken}`, { metadata: { name: taken, namespace: 'data' } });
+    const theirs = { metadata: { name: taken, namespace: 'data' } };
+    api.world.put(`${JOBS}/${taken}`, Object.assign(theirs, { spec: { template: {} } }));
     const { refusals } = await apply([create('one'), create('two')]);
     expect(refusals).toMatchObject([{ stage: 'one', reason: 'JobNameConflict' }]);
     expect(api.world.list(JOBS)).toHaveLength(2);
@@ -130,8 +131,8 @@ describe('the Jobs of a run that has ended', () => {
     const deleted = new Map();
     await apply([{ type: 'DeleteJobs' }], runOf(spec), { jobs, deleted });
     expect(api.world.list(JOBS).map(({ metadata }) => metadata.name)).toEqual([
-      'job-other-1',
-      'job-foreign-1',
+      jobOf('other').metadata.name,
+      jobOf('foreign').metadata.name,
     ]);
     await apply([{ type: 'DeleteJobs' }], runOf(spec), { jobs, deleted });
     expect(api.count(({ method }) => method === 'DELETE')).toBe(2);
@@ -143,6 +144,20 @@ describe('the Jobs of a run that has ended', () => {
     const jobs = [put('late', own)];
     await apply([{ type: 'DeleteJobs' }], runOf(spec), { jobs, deleted });
     expect(api.world.list(JOBS)).toEqual([]);
+  });
+});
+
+describe('what is left of a run that has ended', () => {
+  const PODS = '/api/v1/namespaces/data/pods';
+  const own = { [LABEL.runUID]: 'run-uid' };
+
+  test('is a pod whose Job and stage label somebody took away: it is ended first', async () => {
+    const name = `${jobOf('one').metadata.name}-0-ab1cd`;
+    const pod = { metadata: { name, namespace: 'data', uid: 'left', labels: own } };
+    api.world.put(`${PODS}/${name}`, Object.assign(pod, { spec: { containers: [] } }));
+    await expect(apply([{ type: 'ConfirmNothingLeft' }])).rejects.toThrow('still exist');
+    expect(api.world.list(PODS)).toEqual([]);
+    expect((await apply([{ type: 'ConfirmNothingLeft' }])).foreign).toEqual([]);
   });
 });
 

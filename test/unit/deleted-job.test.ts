@@ -32,7 +32,8 @@ const orphan = (more: Parameters<typeof podOf>[1]) => podOf(jobOf('work'), more)
 /** The same after kubectl delete --cascade=orphan: the garbage collector has taken the owner away. */
 function disowned(more: Parameters<typeof podOf>[1]) {
   const { metadata, ...rest } = orphan(more);
-  return { ...rest, metadata: { ...metadata, ownerReferences: [] } };
+  const name = `${jobOf('work').metadata.name}-0-ab1cd`;
+  return { ...rest, metadata: { ...metadata, name, ownerReferences: [] } };
 }
 
 describe('the Job of a running stage that is gone', () => {
@@ -159,7 +160,7 @@ describe('a pod that was left behind when somebody deleted its Job without it', 
     const conditions = [conditionOfRun('False', 'Canceled')];
     const made = plan({ ...canceled, outcome: over, conditions }, { pods: [orphan({})] });
     expect(made.actions, 'but whether its Job is really gone is asked').toEqual([
-      { type: 'FindJob', job: 'job-work-1', uid: 'job-work-1' },
+      { type: 'FindJob', job: jobOf('work').metadata.name, uid: 'job-work-1' },
     ]);
   });
 
@@ -167,6 +168,15 @@ describe('a pod that was left behind when somebody deleted its Job without it', 
     const pods = [disowned({ status: running(10), deleted: 130 })];
     expect(plan({ ...canceled, outcome: over, conditions: [committing] }, { pods }).actions).toEqual([]);
   });
+});
+
+test('such a pod ends before the next attempt begins, also without the label of its stage', () => {
+  const pod = disowned({ status: running(10) });
+  const unlabelled = { ...pod, metadata: { ...pod.metadata, labels: {} } };
+  expect(plan(statusOf({}), { pods: [unlabelled] }).actions).toMatchObject([
+    { type: 'ConfirmJobGone' },
+    { type: 'DeletePod', uid: 'job-work-1-pod' },
+  ]);
 });
 
 test('such a pod ends also while its run is suspended', () => {

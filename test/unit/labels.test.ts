@@ -133,6 +133,76 @@ describe('a Job that loses', () => {
   });
 });
 
+describe('what another namespace has', () => {
+  const elsewhere = (path: string, name: string, more: object): void => {
+    const [job] = scenario.api.world.list(JOBS);
+    const { labels, ownerReferences } = job?.metadata ?? {};
+    const metadata = { name, namespace: 'theirs', uid: 'theirs', labels };
+    const owned = path.includes('jobs') ? { ownerReferences } : {};
+    scenario.api.world.put(`${path.replace('/data/', '/theirs/')}/${name}`, {
+      metadata: { ...metadata, ...owned },
+      ...more,
+    });
+  };
+
+  test('does not hold a run, with its labels and the name of a pod of it', async () => {
+    let hang = true;
+    await begin(() => (hang ? 'hang' : { exitCode: 0 }));
+    await scenario.turn(life, isRunning);
+    const [job] = scenario.api.world.list(JOBS);
+    elsewhere(PODS, `${job?.metadata.name}-0-ab1cd`, { spec: {}, status: { phase: 'Running' } });
+    hang = false;
+    await scenario.turn(life);
+    expect(scenario.status.outcome).toMatchObject({ result: 'Succeeded' });
+  });
+
+  test('is no success of a run, with its labels, its name and the run as its controller', async () => {
+    await begin(() => 'hang');
+    await scenario.turn(life, isRunning);
+    const [job] = scenario.api.world.list(JOBS);
+    const conditions = [{ type: 'Complete', status: 'True' }];
+    elsewhere(JOBS, job?.metadata.name ?? '', {
+      spec: { template: {} },
+      status: { succeeded: 1, conditions },
+    });
+    scenario.patchSpec({ cancel: true });
+    await scenario.turn(life);
+    expect(scenario.status.outcome).toMatchObject({ result: 'Canceled' });
+  });
+});
+
+describe('another label', () => {
+  const relabel = (path: string, changed: Record<string, string | undefined>, more = {}): void => {
+    const [found] = scenario.api.world.list(path);
+    if (!found) throw new Error(`nothing is at ${path}`);
+    const labels = Object.fromEntries(
+      Object.entries({ ...found.metadata.labels, ...changed }).flatMap(([name, value]) =>
+        value === undefined ? [] : [[name, value]],
+      ),
+    );
+    const metadata = { ...found.metadata, labels, ...more };
+    scenario.api.world.put(`${path}/${found.metadata.name}`, { ...found, metadata });
+  };
+
+  test.each(['2000000000', '1.5', 'NaN', '2'])(
+    'of an attempt (%s) does not make a Job another attempt',
+    async (attempt) => {
+      let hang = true;
+      await begin(() => (hang ? 'hang' : { exitCode: 0 }));
+      await scenario.turn(life, isRunning);
+      relabel(JOBS, { [LABEL.attempt]: attempt });
+      relabel(PODS, { [LABEL.attempt]: attempt });
+      await scenario.turn(life, () => scenario.status.stages?.[0]?.state === 'Running');
+      hang = false;
+      await scenario.turn(life);
+      expect(scenario.status.outcome).toMatchObject({ result: 'Succeeded' });
+      expect(scenario.status.stages).toMatchObject([{ attempt: 1 }]);
+      expect(scenario.status.stages?.[0]?.disruptions ?? 0).toBe(0);
+      expect(scenario.left).toEqual([]);
+    },
+  );
+});
+
 test('a pod that lost its Job and its label ends with the run all the same', async () => {
   let hang = true;
   await begin(() => (hang ? 'hang' : { exitCode: 0 }));

@@ -5,13 +5,14 @@ import { systemClock } from '../../operator/kube/clock.ts';
 import { createKubeClient } from '../../operator/kube/http-client.ts';
 import type { Job, Pod } from '../../operator/kube/types.ts';
 import { RunCaches } from '../../operator/pipelinerun/caches.ts';
-import { isOurPod } from '../../operator/pipelinerun/ours.ts';
+import { jobNamesOf, lossesOf, ownerOf, placeOf } from '../../operator/pipelinerun/ours.ts';
 import { jobOf, podOf, runOf } from '../support/plan/observed.ts';
 
 const long = 'stageofatleasttwentyletters';
 const run = runOf({ stages: [{ name: long }] }, undefined, { name: 'runofatleasttwentyletters' });
 /** 53 characters. */
-const job = jobName(run.metadata, long, 12);
+const jobAt = (attempt: number): string => jobName(run.metadata, long, attempt);
+const job = jobAt(12);
 
 function pod(name: string, more: Partial<Pod['metadata']> = {}): Pod {
   const made = podOf(jobOf(long, { attempt: 12 }), { name });
@@ -21,17 +22,21 @@ const owner = (name: string, kind = 'Job', controller = true): Partial<Pod['meta
   ownerReferences: [{ apiVersion: 'batch/v1', kind, name, uid: 'any', controller }],
 });
 const alone: Partial<Pod['metadata']> = { ownerReferences: [] };
+const labels = { [LABEL.stage]: 'another', [LABEL.attempt]: '2000000000' };
+const elsewhere = { namespace: 'theirs' };
 
-describe('a pod with the labels of a run', () => {
+describe('a pod', () => {
   test.each<[string, Pod]>([
     ['its controller has the name of the Job of that attempt', pod('x', owner(job))],
+    ['the same, whatever its labels say', pod('x', { ...owner(job), labels })],
+    ['the same, without labels', pod('x', { ...owner(job), labels: {} })],
     ['it has lost its controller, and has the name of a pod of that Job', pod(`${job}-0-ab1cd`, alone)],
     [
       'the same, with a name that was too long for the Job controller',
       pod(`${job.slice(0, 51)}-12345-ab1cd`, alone),
     ],
   ])("is the run's when %s", (_why, given) => {
-    expect(isOurPod(given, run)).toBe(true);
+    expect(placeOf(given, run)).toEqual({ stage: long, attempt: 12 });
   });
 
   test.each<[string, Pod]>([
@@ -40,12 +45,87 @@ describe('a pod with the labels of a run', () => {
     ['its controller is no Job', pod('x', owner(job, 'ReplicaSet'))],
     ['the Job is not its controller', pod('x', owner(job, 'Job', false))],
     ['its name only begins like that of a pod of the Job', pod(`${job}-copy`, alone)],
-    [
-      'it is of another attempt than it says',
-      pod('x', { ...owner(job), labels: { [LABEL.stage]: long, [LABEL.attempt]: '1' } }),
-    ],
+    ['it is in another namespace', pod('x', { ...owner(job), ...elsewhere })],
+    ['the same without a controller', pod(`${job}-0-ab1cd`, { ...alone, ...elsewhere })],
+    ['there can be no such attempt', pod('x', owner(jobAt(22)))],
   ])('is not when %s', (_why, given) => {
-    expect(isOurPod(given, run)).toBe(false);
+    expect(placeOf(given, run)).toBeUndefined();
+  });
+});
+
+describe('a Job', () => {
+  const made = (name: string, more: Partial<Job['metadata']> = {}): Job => {
+    const given = jobOf(long, { attempt: 12 });
+    return { ...given, metadata: { ...given.metadata, name, ...more } };
+  };
+
+  test("is the run's by its name and its controller, whatever its labels say", () => {
+    expect(placeOf(made(job, { labels }), run)).toEqual({ stage: long, attempt: 12 });
+  });
+
+  test.each<[string, Job]>([
+    ['another name', made('mine')],
+    ['the name of a pod of the run', made(`${job}-0-ab1cd`)],
+    ['no controller', made(job, alone)],
+    ['the controller of somebody else', made(job, owner('theirs', 'CronJob'))],
+    ['another namespace', made(job, elsewhere)],
+    ['an attempt that there cannot be', made(jobAt(22))],
+  ])('with %s is not', (_what, given) => {
+    expect(placeOf(given, run)).toBeUndefined();
+  });
+
+  test('that is known to be of another stage is not looked for in this one', () => {
+    expect(placeOf(made(job), run, [])).toBeUndefined();
+  });
+
+  test('has the attempts of its stage that the spec allows: each failure and each disruption begins one', () => {
+    const limited = (failures: number, disruptions: number) =>
+      runOf({ stages: [{ name: long, retry: { failures, disruptions } }] }, undefined, run.metadata);
+    expect(placeOf(made(jobAt(4)), limited(1, 2))).toMatchObject({ attempt: 4 });
+    expect(placeOf(made(jobAt(5)), limited(1, 2))).toBeUndefined();
+  });
+});
+
+describe('the names of the Jobs of a run', () => {
+  const named = (attempt: number | undefined): string[] =>
+    jobNamesOf({
+      ...run,
+      status: { stages: [{ name: long, state: 'Running', ...(attempt === undefined ? {} : { attempt }) }] },
+    });
+
+  test('are those of the attempts that its status knows, and the next', () => {
+    expect(named(undefined)).toEqual([jobAt(1)]);
+    expect(named(2)).toEqual([jobAt(1), jobAt(2), jobAt(3)]);
+  });
+
+  test('are never more than the spec allows', () => {
+    expect(named(21)).toHaveLength(21);
+    expect(named(2_000_000_000)).toHaveLength(21);
+  });
+});
+
+describe('what a Job of the run has lost', () => {
+  const whole = jobOf(long, { attempt: 12 });
+  const template = { metadata: { labels: { ...whole.metadata.labels } } };
+  const lost = (more: Partial<Job['metadata']>) =>
+    lossesOf({ ...whole, metadata: { ...whole.metadata, ...more }, spec: { ...whole.spec, template } }, run);
+
+  test('is nothing when all is there', () => {
+    expect(lost({})).toEqual({});
+  });
+
+  test('is what its pods are still made with', () => {
+    expect(lost({ labels: { ...whole.metadata.labels, [LABEL.attempt]: '7' } })).toEqual({
+      labels: { [LABEL.attempt]: '12' },
+    });
+    expect(lost({ ...alone, labels: {} })).toEqual({
+      labels: whole.metadata.labels,
+      ownerReferences: [ownerOf(run)],
+    });
+  });
+
+  test('is not asked of a Job with another controller', () => {
+    expect(lost(owner('theirs', 'CronJob'))).toBeUndefined();
   });
 });
 

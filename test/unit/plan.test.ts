@@ -66,7 +66,7 @@ describe('a run that goes on after a long suspension', () => {
     expect(forgotten.actions).toEqual([]);
     expect(first(forgotten)?.admitted).toBeUndefined();
     const resumed = planAt(5_000, observedOf(runOf(spec, forgotten.status), { jobs }));
-    expect(resumed.actions).toEqual([{ type: 'ResumeJob', job: 'job-work-1', uid: 'job-work-1' }]);
+    expect(resumed.actions).toEqual([{ type: 'ResumeJob', job: jobs[0]?.metadata.name, uid: 'job-work-1' }]);
     expect(first(resumed)).toMatchObject({ state: 'Provisioning' });
   });
 });
@@ -161,7 +161,9 @@ describe('a copy that has been planned', () => {
     const pods = [podOf(its, { status: running(10, 'copy') })];
     return planAt(20, observedOf(runOf(given, statusOf({})), { jobs: [its], pods, plans })).actions;
   };
-  const grown = (workers: number) => [{ type: 'GrowJob', job: 'job-work-1', uid: 'job-work-1', workers }];
+  const grown = (workers: number) => [
+    { type: 'GrowJob', job: jobOf('work').metadata.name, uid: 'job-work-1', workers },
+  ];
 
   test.each([
     ['gets as many workers as there are shards for', spec(), 1, planned(3), grown(3)],

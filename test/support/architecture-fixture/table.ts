@@ -27,7 +27,7 @@ const WORKER_PACKAGES = /^(@aws-sdk\/|undici$|zod$|pino$|re2|node:)/;
 
 /** Those parts of the controller library that only compute. */
 const PURE_KUBE =
-  /^operator\/(api|kube\/(types|errors|conditions|key|clock|resource|resource-version|logger|metrics|text)\.ts$)/;
+  /^operator\/(api|kube\/(types|errors|conditions|key|clock|resource|resource-version|logger|metrics|owners|text)\.ts$)/;
 
 /** Files of operator/pipelinerun that have effects; all others there are pure. */
 const EFFECTS =

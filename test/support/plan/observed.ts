@@ -1,5 +1,5 @@
 /** Jobs, pods and observations for tests of the plan, which is pure. Only what a test is about has to be said. */
-import { API_VERSION, FINALIZER, KIND, LABEL, MANAGED_BY } from '../../../operator/api/names.ts';
+import { API_VERSION, FINALIZER, jobName, KIND, LABEL, MANAGED_BY } from '../../../operator/api/names.ts';
 import type { PipelineRunSpec } from '../../../operator/api/pipelinerun.ts';
 import type { PipelineRunStatus } from '../../../operator/api/status.ts';
 import type { PipelineRun } from '../../../operator/api/types.ts';
@@ -56,7 +56,7 @@ export function jobOf(stage: string, input: JobInput = {}): Job {
   const uid = `job-${stage}-${attempt}`;
   return {
     metadata: {
-      name: uid,
+      name: jobName({ name: 'nightly', uid: 'run-uid' }, stage, attempt),
       namespace: 'data',
       uid,
       labels: labels(stage, attempt),
