@@ -10,7 +10,14 @@ import type { ReadableResults } from '../../workers/copy/results.ts';
 import { ResultsClient } from '../client.ts';
 import { CliError } from '../errors.ts';
 import { RemoteLedger } from './remoteledger.ts';
-import { listRuns, LOCAL_STAGE, readJob } from './state.ts';
+import {
+  listRuns,
+  LOCAL_STAGE,
+  readJob,
+  readStoresOfJob,
+  recordedStore,
+  type RecordedStores,
+} from './state.ts';
 import type { SideFlags, StoreFlags } from './storeflags.ts';
 
 /** A copy whose ledger can be read. */
@@ -23,16 +30,8 @@ export interface AuditSource {
   readonly stores: StoreFlags;
 }
 
-const text = z.string().optional();
-const side = z.object({
-  endpoint: text,
-  region: text,
-  addressing: z.enum(['Path', 'Virtual']).optional(),
-  profile: text,
-});
-const localJob = z.object({ stores: z.object({ source: side, destination: side }) });
 const recordedSpec = z.object({
-  stores: z.array(side.extend({ name: z.string() })).optional(),
+  stores: z.array(recordedStore.extend({ name: z.string() })).optional(),
   stages: z.array(z.object({ name: z.string(), copy: z.unknown().optional() })),
 });
 
@@ -43,8 +42,7 @@ export async function openLocal(directory: string, signal: AbortSignal): Promise
     const results = new LocalStore(run.directory);
     const existing = await results.list(LOCAL_STAGE);
     if (!existing.has(planIndexKey(LOCAL_STAGE))) continue;
-    const job = (await readJob(directory)) ?? (await readJob(join(directory, '..')));
-    const known = localJob.safeParse(job).data?.stores;
+    const known = (await readStoresOfJob(directory)) ?? (await readStoresOfJob(join(directory, '..')));
     return open({ results, stage: LOCAL_STAGE, existing }, known, signal);
   }
   throw new CliError('NoLedger', `there is no plan of a copy in ${directory}`, {
@@ -96,7 +94,7 @@ const unknownSide: SideFlags = {
 
 async function open(
   found: Pick<AuditSource, 'results' | 'stage' | 'existing'>,
-  known: z.infer<typeof localJob>['stores'] | undefined,
+  known: RecordedStores | undefined,
   signal: AbortSignal,
 ): Promise<AuditSource> {
   const index = await readPlanIndex(found.results, found.stage, found.existing, signal);

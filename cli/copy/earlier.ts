@@ -1,14 +1,10 @@
 /** What copies of this machine are known between the same buckets, whatever their rules and options were. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { EarlierLedger } from '../../workers/copy/earlier.ts';
 import { LocalStore } from '../../workers/copy/localstore.ts';
-import { listRuns, LOCAL_STAGE, readJob } from './state.ts';
+import { listRuns, LOCAL_STAGE, readStoresOfJob } from './state.ts';
 import type { LocalStores } from './stores.ts';
-
-const side = z.object({ endpoint: z.string().optional() });
-const knownJob = z.object({ stores: z.object({ source: side, destination: side }) });
 
 /**
  * Their ledgers, those of the job in `directory` first and each job's latest first, without those of the run `own`.
@@ -32,10 +28,10 @@ export async function findEarlier(
 
 async function isBetween(directory: string, { source, destination }: LocalStores): Promise<boolean> {
   // Whatever else lies there is nobody's job.
-  const job = knownJob.safeParse(await readJob(directory).catch(() => undefined)).data;
+  const known = await readStoresOfJob(directory).catch(() => undefined);
   return (
-    job !== undefined &&
-    job.stores.source.endpoint === source.endpoint &&
-    job.stores.destination.endpoint === destination.endpoint
+    known !== undefined &&
+    known.source.endpoint === source.endpoint &&
+    known.destination.endpoint === destination.endpoint
   );
 }

@@ -96,6 +96,22 @@ export async function readJob(directory: string): Promise<Record<string, unknown
   return jobFile.parse(JSON.parse(text)).job;
 }
 
+const text = z.string().optional();
+/** What is written down of a store. */
+export const recordedStore = z.object({
+  endpoint: text,
+  region: text,
+  addressing: z.enum(['Path', 'Virtual']).optional(),
+  profile: text,
+});
+const storesOfJob = z.object({ source: recordedStore, destination: recordedStore });
+export type RecordedStores = z.infer<typeof storesOfJob>;
+
+/** The stores of a directory's job; undefined where it has no job, or not one of a copy. */
+export async function readStoresOfJob(directory: string): Promise<RecordedStores | undefined> {
+  return storesOfJob.safeParse((await readJob(directory))?.['stores']).data;
+}
+
 async function claimFor(directory: string, job: object): Promise<void> {
   const plain: unknown = JSON.parse(JSON.stringify(job));
   const known = await readJob(directory);

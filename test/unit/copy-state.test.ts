@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { takeLock } from '../../cli/copy/lock.ts';
-import { listRuns, openState } from '../../cli/copy/state.ts';
+import { listRuns, openState, readStoresOfJob } from '../../cli/copy/state.ts';
 
 const lockChild = fileURLToPath(new URL('../support/lockchild.ts', import.meta.url));
 let directory = '';
@@ -77,6 +77,15 @@ describe('the state of a job', () => {
     expect(anew.directory).not.toBe(first.directory);
     await anew.close();
     expect(await listRuns(directory)).toEqual([expect.objectContaining({ uid: first.uid, ended: true })]);
+  });
+
+  test.each([
+    ['a copy', { stores: { source: { endpoint: 'https://a', region: 'r' }, destination: {} } }, 'https://a'],
+    ['something else', { stores: ['a'] }, undefined],
+  ])('says which stores its job uses, if it is that of %s', async (_name, known, endpoint) => {
+    expect(await readStoresOfJob(directory)).toBeUndefined();
+    await (await openState(directory, known, false)).close();
+    expect((await readStoresOfJob(directory))?.source.endpoint).toBe(endpoint);
   });
 
   test('belongs to one job, and the last ten runs are kept', async () => {

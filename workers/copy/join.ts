@@ -4,12 +4,13 @@ import { findCopied, type Candidate, type EarlierLedger } from './earlier.ts';
 import { isPath } from './equivalence.ts';
 import { ExistingObjects, type Met } from './existing.ts';
 import type { CopyJob } from './job.ts';
+import { Meetings } from './meetings.ts';
 import { runBounded } from './pool.ts';
 import { FirstTen, nameKey, type PlanProblems } from './problems.ts';
 import type { PlanProof } from './proof.ts';
 import { RecognisedRows } from './recognised.ts';
 import { RowSet } from './rowset.ts';
-import { SpillFile, type Scratch } from './scratch.ts';
+import type { Scratch } from './scratch.ts';
 
 /** What a destination's object is known by. */
 export interface ExistingObject {
@@ -123,33 +124,3 @@ function describeMet(met: Met, row: DraftRow, object: ExistingObject, job: CopyJ
       : `with ${object.size} bytes instead of ${row.size}`;
   return `${becomes}, which exists ${difference}; delete it, or set copy.onExisting to Overwrite`;
 }
-
-/** Meetings that are kept for later. */
-class Meetings {
-  readonly #file: SpillFile;
-
-  constructor(scratch: Scratch) {
-    this.#file = new SpillFile(scratch, 64 * 1024);
-  }
-
-  add({ row, position, existing }: Met): void {
-    const at = this.#file.room(meetingBytes);
-    this.#file.tail.writeDoubleLE(row, at);
-    this.#file.tail.writeDoubleLE(position, at + 8);
-    this.#file.tail.writeDoubleLE(existing, at + 16);
-    this.#file.take(meetingBytes);
-  }
-
-  *all(): Generator<Met, void, undefined> {
-    const block = Buffer.allocUnsafeSlow(meetingBytes * 1024);
-    for (let at = 0; at < this.#file.length; at += block.length) {
-      const bytes = this.#file.read(at, block);
-      for (let n = 0; n < bytes.length; n += meetingBytes) {
-        const [row, position] = [bytes.readDoubleLE(n), bytes.readDoubleLE(n + 8)];
-        yield { kind: 'same', row, position, existing: bytes.readDoubleLE(n + 16) };
-      }
-    }
-  }
-}
-
-const meetingBytes = 24;
