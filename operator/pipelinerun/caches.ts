@@ -3,7 +3,7 @@ import { KIND, LABEL, MANAGED_BY } from '../api/names.ts';
 import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
 import { jobs as jobResource, nodes as nodeResource, pods as podResource } from '../kube/resource.ts';
 import { Store } from '../kube/store.ts';
-import type { DeepReadonly, Job, KubeObject, Node, Pod } from '../kube/types.ts';
+import type { DeepReadonly, Job, KubeObject, Node, OwnerReference, Pod } from '../kube/types.ts';
 import { controllerOf } from '../kube/owners.ts';
 import { type PipelineRunObject, pipelineRuns } from './resource.ts';
 
@@ -47,10 +47,19 @@ export class RunCaches {
 
   /** UID of the run of a Job or pod: by its owners, or where they are not known by its label, which anybody may take away. */
   runUIDOf(object: DeepReadonly<KubeObject>): string | undefined {
-    const { kind, uid, name } = controllerOf(object) ?? {};
-    if (kind === KIND) return uid;
-    const job = kind === 'Job' ? this.jobs.get(`${object.metadata.namespace}/${name}`) : undefined;
-    return job?.metadata.uid === uid && job ? this.runUIDOf(job) : labelOf(object);
+    const controller = controllerOf(object);
+    const job = controller?.kind === 'Job' ? this.#jobOf(object, controller) : undefined;
+    // One step and no more: anybody can write owners that lead back to where they began.
+    const run = job ? controllerOf(job) : controller;
+    return run?.kind === KIND ? run.uid : labelOf(object);
+  }
+
+  #jobOf(
+    { metadata: { namespace } }: DeepReadonly<KubeObject>,
+    { name, uid }: DeepReadonly<OwnerReference>,
+  ): DeepReadonly<Job> | undefined {
+    const job = this.jobs.get(`${namespace}/${name}`);
+    return job?.metadata.uid === uid ? job : undefined;
   }
 
   /** Whether the caches are complete. */

@@ -151,6 +151,15 @@ describe('the run that news of an object is for', () => {
     expect(bed([without(made)]).runUIDOf(without(podOf(made)))).toBe('run-uid');
   });
 
+  test('is what its label says for a Job that somebody has made its own controller', () => {
+    const self = { ...made, metadata: { ...made.metadata, ...owner(made.metadata.name ?? '') } };
+    const [reference] = self.metadata.ownerReferences ?? [];
+    const itself = reference === undefined ? [] : [{ ...reference, uid: made.metadata.uid ?? '' }];
+    const looped = { ...self, metadata: { ...self.metadata, ownerReferences: itself } };
+    expect(bed([looped]).runUIDOf(looped)).toBe('run-uid');
+    expect(bed([looped]).runUIDOf(podOf(looped))).toBe('run-uid');
+  });
+
   test('is what the label says where the Job is not known', () => {
     expect(bed().runUIDOf(podOf(made))).toBe('run-uid');
     expect(bed().runUIDOf(without(podOf(made)))).toBeUndefined();
