@@ -1,8 +1,9 @@
 /** Pod -> Job of ours -> run and stage. Nothing here comes from the request. */
 import { stageKind } from '../api/defaults.ts';
-import { API_VERSION, KIND, LABEL, MANAGED_BY } from '../api/names.ts';
+import { API_VERSION, jobName, KIND, LABEL } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
-import type { DeepReadonly, Job, KubeObject, OwnerReference, Pod } from '../kube/types.ts';
+import { controllerOf } from '../kube/owners.ts';
+import type { DeepReadonly, Job, KubeObject, Pod } from '../kube/types.ts';
 import { WorkerApiError } from './errors.ts';
 import type { TokenSubject } from './tokens.ts';
 import type { LiveLookup, WorkerApiDeps, WorkerCaller } from './types.ts';
@@ -68,24 +69,15 @@ function isObject<T extends KubeObject>(value: unknown): value is DeepReadonly<T
   return typeof value === 'object' && value !== null && 'metadata' in value;
 }
 
-function controllerOf(object: DeepReadonly<KubeObject>): DeepReadonly<OwnerReference> | undefined {
-  return object.metadata.ownerReferences?.find(({ controller }) => controller === true);
-}
-
-/** The run that a Job of ours belongs to: label and owner must both say so, and the run must be ours and there. */
+/** The run that has made the Job, as its owner says; it must be there. */
 function runOf(
   job: DeepReadonly<KubeObject>,
   namespace: string,
   find: WorkerApiDeps['run'],
 ): DeepReadonly<PipelineRun> {
   const owner = controllerOf(job);
-  const labels = job.metadata.labels ?? {};
-  const ours =
-    labels[LABEL.managedBy] === MANAGED_BY &&
-    owner?.kind === KIND &&
-    owner.apiVersion === API_VERSION &&
-    labels[LABEL.runUID] === owner.uid;
-  const run = ours ? find(owner.uid) : undefined;
+  const isRun = owner?.kind === KIND && owner.apiVersion === API_VERSION;
+  const run = isRun ? find(owner.uid) : undefined;
   if (run === undefined || run.metadata.namespace !== namespace || run.metadata.name !== owner?.name)
     throw new WorkerApiError('NotAWorker');
   return run;
@@ -96,12 +88,15 @@ function callerOf(
   job: DeepReadonly<Job>,
   run: DeepReadonly<PipelineRun>,
 ): WorkerCaller {
-  const stageName = job.metadata.labels?.[LABEL.stage];
-  const stage = run.spec.stages.find(({ name }) => name === stageName);
-  const attempt = wholeNumber(job.metadata.labels?.[LABEL.attempt]);
+  // Anybody may change the labels of the Job itself; those of its template and its name stay as they were made.
+  const made = job.spec.template.metadata?.labels ?? {};
+  const stage = run.spec.stages.find(({ name }) => name === made[LABEL.stage]);
+  const attempt = wholeNumber(made[LABEL.attempt]);
   const index = wholeNumber(pod.metadata.annotations?.[INDEX] ?? pod.metadata.labels?.[INDEX]);
   const { name: podName, uid: podUID } = pod.metadata;
   if (stage === undefined || attempt === undefined || index === undefined)
+    throw new WorkerApiError('NotAWorker');
+  if (job.metadata.name !== jobName(run.metadata, stage.name, attempt))
     throw new WorkerApiError('NotAWorker');
   if (podName === undefined || podUID === undefined) throw new WorkerApiError('NotAWorker');
   const { nodeName } = pod.spec;

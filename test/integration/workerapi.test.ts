@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LABEL } from '../../operator/api/names.ts';
+import { jobName, LABEL } from '../../operator/api/names.ts';
 import type { PipelineRun } from '../../operator/api/types.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import { createKubeClient } from '../../operator/kube/http-client.ts';
@@ -108,15 +108,17 @@ beforeAll(async () => {
     Object.assign({ metadata: { name: metadata.name } }, { apiVersion, kind, spec }),
   );
   run = { ...decidedRun(), metadata: { ...metadata, namespace: here, uid: made.metadata.uid ?? '' } };
+  const labels = {
+    [LABEL.managedBy]: 'ebbflow',
+    [LABEL.runUID]: run.metadata.uid,
+    [LABEL.stage]: 'train',
+    [LABEL.attempt]: '1',
+  };
+  const theName = jobName(run.metadata, 'train', 1);
   job = await client.create(jobs, here, {
     metadata: {
-      name: 'nightly-train-1-abc',
-      labels: {
-        [LABEL.managedBy]: 'ebbflow',
-        [LABEL.runUID]: run.metadata.uid,
-        [LABEL.stage]: 'train',
-        [LABEL.attempt]: '1',
-      },
+      name: theName,
+      labels,
       ownerReferences: [
         {
           apiVersion: run.apiVersion,
@@ -131,10 +133,13 @@ beforeAll(async () => {
       // Nobody else's: the Job controller would let go of pods that it has not made itself.
       managedBy: 'ebbflow.dev/test',
       suspend: true,
-      template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'none' }] } },
+      template: {
+        metadata: { labels },
+        spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'none' }] },
+      },
     },
   });
-  pod = await createPod(here, 'nightly-train-1-abc-0-xyz', job);
+  pod = await createPod(here, `${theName}-0-xyz`, job);
 });
 
 afterAll(async () => {
@@ -210,7 +215,10 @@ test('pods that are not of a Job of ours get nothing, in this namespace or anoth
       // Nobody else's: the Job controller would let go of pods that it has not made itself.
       managedBy: 'ebbflow.dev/test',
       suspend: true,
-      template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'none' }] } },
+      template: {
+        metadata: { labels: { ...job.metadata.labels } },
+        spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'none' }] },
+      },
     },
   });
   const imitated = await createPod(here, 'imitation-0-abc', copied);

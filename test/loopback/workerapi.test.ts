@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { request as httpsRequest } from 'node:https';
 import { afterEach, expect, test } from 'vitest';
+import { jobName, LABEL } from '../../operator/api/names.ts';
 import { createWorkerApi } from '../../operator/workerapi/server.ts';
 import { REFUSALS } from '../../operator/workerapi/errors.ts';
 import type { TokenReviewStatus } from '../../operator/kube/types.ts';
@@ -181,24 +182,27 @@ const STRANGERS: Record<string, (world: WorkerWorld) => void> = {
   'the Job has another UID by now': ({ job }) => {
     job.metadata.uid = uid(51);
   },
-  'the Job is not ours': ({ job }) => {
-    job.metadata.labels = { ...job.metadata.labels, 'app.kubernetes.io/managed-by': 'somebody' };
+  'the Job has a name that we have not given it': ({ job, pod }) => {
+    job.metadata.name = 'mine';
+    for (const owner of pod.metadata.ownerReferences ?? []) owner.name = 'mine';
+  },
+  'the Job makes pods for another attempt than its own': ({ job }) => {
+    job.spec.template.metadata = { labels: { [LABEL.stage]: 'train', [LABEL.attempt]: '2' } };
   },
   'the Job has no owner': ({ job }) => {
     job.metadata.ownerReferences = [];
   },
-  'the Job says to belong to another run than its owner': ({ job }) => {
-    job.metadata.labels = { ...job.metadata.labels, 'ebbflow.dev/run-uid': uid(2) };
-  },
   'the run is not there any more': ({ job }) => {
-    job.metadata.labels = { ...job.metadata.labels, 'ebbflow.dev/run-uid': uid(2) };
     for (const owner of job.metadata.ownerReferences ?? []) owner.uid = uid(2);
   },
   'the run is in another namespace': (world) => {
     world.run = { ...world.run, metadata: { ...world.run.metadata, namespace: 'elsewhere' } };
   },
-  'the stage is not one of the run': ({ job }) => {
-    job.metadata.labels = { ...job.metadata.labels, 'ebbflow.dev/stage': 'deploy' };
+  'the stage is not one of the run': ({ job, pod, run }) => {
+    const name = jobName(run.metadata, 'deploy', 1);
+    job.metadata.name = name;
+    job.spec.template.metadata = { labels: { [LABEL.stage]: 'deploy', [LABEL.attempt]: '1' } };
+    for (const owner of pod.metadata.ownerReferences ?? []) owner.name = name;
   },
   'the pod has no index': ({ pod }) => {
     pod.metadata.annotations = {};
@@ -209,6 +213,15 @@ test.each(Object.entries(STRANGERS))('a genuine token gets nothing when %s', asy
   const world = createWorld();
   bend(world);
   expect(await askAll(world, world.token)).toEqual(nothing('NotAWorker'));
+});
+
+test('what anybody may write on a Job is nothing to its workers', async () => {
+  const world = createWorld();
+  world.job.metadata.labels = { [LABEL.stage]: 'deploy', [LABEL.attempt]: '7' };
+  const send = await serve(world);
+  expect((await send(ROUTES.commit)).body).toEqual({ admitted: true });
+  world.job.metadata.labels = {};
+  expect((await send(ROUTES.commit)).body).toEqual({ admitted: true });
 });
 
 test('a pod that the operator has given up gets nothing, even with a token that was good before', async () => {

@@ -1,6 +1,6 @@
 /** Pods, Jobs, runs and tokens around a worker API, as an API server would have them. */
 import type { PipelineRun } from '../../../operator/api/types.ts';
-import { LABEL } from '../../../operator/api/names.ts';
+import { jobName, LABEL } from '../../../operator/api/names.ts';
 import { systemClock } from '../../../operator/kube/clock.ts';
 import type { Logger, LogFields } from '../../../operator/kube/logger.ts';
 import type { Job, Pod, TokenReviewStatus } from '../../../operator/kube/types.ts';
@@ -53,17 +53,19 @@ export function reviewOf(pod: Pod): TokenReviewStatus {
 /** One train worker of the run `nightly`, with its token. Tests bend what they get. */
 export function createWorld(): WorkerWorld {
   const run = decidedRun();
+  const labels = {
+    [LABEL.managedBy]: 'ebbflow',
+    [LABEL.runUID]: run.metadata.uid,
+    [LABEL.stage]: 'train',
+    [LABEL.attempt]: '1',
+  };
+  const name = jobName(run.metadata, 'train', 1);
   const job: Job = {
     metadata: {
-      name: 'nightly-train-1-abc',
+      name,
       namespace: 'team',
       uid: uid(50),
-      labels: {
-        [LABEL.managedBy]: 'ebbflow',
-        [LABEL.runUID]: run.metadata.uid,
-        [LABEL.stage]: 'train',
-        [LABEL.attempt]: '1',
-      },
+      labels,
       ownerReferences: [
         {
           apiVersion: 'ebbflow.dev/v1alpha1',
@@ -74,7 +76,7 @@ export function createWorld(): WorkerWorld {
         },
       ],
     },
-    spec: { template: { spec: { containers: [] } } },
+    spec: { template: { metadata: { labels }, spec: { containers: [] } } },
   };
   const pod: Pod = {
     metadata: {
@@ -82,9 +84,7 @@ export function createWorld(): WorkerWorld {
       namespace: 'team',
       uid: uid(100),
       annotations: { 'batch.kubernetes.io/job-completion-index': '0' },
-      ownerReferences: [
-        { apiVersion: 'batch/v1', kind: 'Job', name: 'nightly-train-1-abc', uid: uid(50), controller: true },
-      ],
+      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid: uid(50), controller: true }],
     },
     spec: { containers: [], nodeName: 'node-1' },
   };
