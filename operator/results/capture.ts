@@ -21,8 +21,14 @@ export interface CaptureOptions {
   logger: Logger;
   patterns?: readonly SecretPattern[];
   timing?: Partial<ReaderTiming>;
-  /** Streams followed at once, reads after the end at once, uploads at once, bytes held in memory in all. */
-  limits?: Partial<{ following: number; finishing: number; uploads: number; bytes: number }>;
+  /** Streams followed at once, reads after the end at once (and of those that hang), uploads at once, bytes held in memory in all. */
+  limits?: Partial<{
+    following: number;
+    finishing: number;
+    lingering: number;
+    uploads: number;
+    bytes: number;
+  }>;
   onChunk?(entry: ChunkEntry): void;
 }
 
@@ -39,6 +45,7 @@ export class PodsLogCapture implements LogCapture {
     const limits = {
       following: 1000,
       finishing: 32,
+      lingering: 32,
       uploads: 16,
       bytes: 64 * 1024 * 1024,
       ...options.limits,
@@ -55,6 +62,7 @@ export class PodsLogCapture implements LogCapture {
       sink: new ChunkSink(store, limits),
       following: new Limiter(limits.following),
       finishing: new Limiter(limits.finishing),
+      lingering: new Limiter(limits.lingering),
       onChunk: (entry) => options.onChunk?.(entry),
     };
   }

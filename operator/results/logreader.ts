@@ -16,9 +16,10 @@ export interface LogReaderOptions {
   target: Pick<PodLogOptions, 'namespace' | 'pod' | 'container'>;
   readLog: (options: PodLogOptions) => AsyncIterable<Uint8Array>;
   log: ContainerLog;
-  /** Bounds the streams that are followed, and the reads after the end. */
+  /** Bounds the streams that are followed, the reads after the end, and among these the ones that were silent before. */
   following: Limiter;
   finishing: Limiter;
+  lingering: Limiter;
   logger: Logger;
   /** Times in milliseconds; tests shorten them. */
   timing: ReaderTiming;
@@ -33,6 +34,8 @@ export interface ReaderTiming {
   /** First and longest wait after a failure. */
   minDelayMs: number;
   maxDelayMs: number;
+  /** Longest wait of the log of an ended container, while the run goes on and nobody waits for it. */
+  patientDelayMs: number;
 }
 
 export const READER_TIMING: ReaderTiming = {
@@ -40,6 +43,7 @@ export const READER_TIMING: ReaderTiming = {
   lingerMs: 2000,
   minDelayMs: 100,
   maxDelayMs: 5000,
+  patientDelayMs: 120_000,
 };
 
 /** Failed reads in a row, of a run that has ended, after which the log of an ended container is given up. */
@@ -81,6 +85,7 @@ export class LogReader {
     if (state === this.#state || this.#state === 'gone' || state === 'running') return;
     if (state === 'terminated') this.#ended = true;
     this.#state = state;
+    this.#failures = 0;
     this.#wake();
   }
 
@@ -100,13 +105,14 @@ export class LogReader {
 
   /** @throws ForeignChunkError, or the signal's reason. */
   async run(): Promise<ReadResult> {
-    const { signal, timing } = this.#options;
+    const { signal } = this.#options;
     /** Streams in a row that ended without a fault while the container was said to run. */
     let early = 0;
     let wholeStream = false;
     for (;;) {
       signal.throwIfAborted();
       const state = this.#state;
+      const changed = this.#changed;
       try {
         await this.#read(state);
         this.#failures = 0;
@@ -115,9 +121,7 @@ export class LogReader {
         if (state === 'terminated') return { complete: true };
       } catch (error) {
         if (signal.aborted || isForeign(error)) throw error;
-        if (error instanceof StreamCut) {
-          if (state === 'terminated') this.#silences += 1;
-        } else {
+        if (!(error instanceof StreamCut)) {
           this.#failures += 1;
           wholeStream = false;
           this.#options.logger.debug(
@@ -133,14 +137,16 @@ export class LogReader {
         if (wholeStream && this.#ended) return { complete: true };
         return { complete: false, reason: 'PodGone: the pod was removed before its log was read to the end' };
       }
-      if (this.#state === state)
-        await this.#wait(
-          Math.min(
-            timing.maxDelayMs,
-            timing.minDelayMs * 2 ** Math.min(Math.max(this.#failures, early - 1), 8),
-          ),
-        );
+      if (this.#changed === changed) await this.#wait(this.#delay(early));
     }
+  }
+
+  #delay(early: number): number {
+    const { minDelayMs, maxDelayMs, patientDelayMs } = this.#options.timing;
+    const ended = this.#state === 'terminated';
+    const tries = Math.max(this.#failures, ended ? this.#silences : early - 1);
+    const longest = ended && !this.#concluding ? patientDelayMs : maxDelayMs;
+    return Math.min(longest, minDelayMs * 2 ** Math.min(tries, 12));
   }
 
   async #wait(ms: number): Promise<void> {
@@ -152,14 +158,15 @@ export class LogReader {
 
   async #read(state: ContainerState): Promise<void> {
     if (state === 'gone') throw new StreamCut('the pod is gone');
-    const { signal, following, finishing } = this.#options;
+    const { signal, following, finishing, lingering } = this.#options;
     const follow = state === 'running';
-    const wait = follow ? AbortSignal.any([signal, this.#changed.signal]) : signal;
+    // A stream that hangs holds its place for long: those that may do so share places of their own.
+    const places = follow ? following : this.#silences === 0 ? finishing : lingering;
     let release: () => void;
     try {
-      release = await (follow ? following : finishing).acquire(wait);
+      release = await places.acquire(AbortSignal.any([signal, this.#changed.signal]));
     } catch (error) {
-      throw signal.aborted ? error : new StreamCut('the container has ended', { cause: error });
+      throw signal.aborted ? error : new StreamCut('something has changed', { cause: error });
     }
     const stream = new AbortController();
     const watchdog = setInterval(() => this.#watch(stream), 100);
@@ -174,12 +181,14 @@ export class LogReader {
   }
 
   #watch(stream: AbortController): void {
-    if (this.#blocked) return;
+    if (this.#blocked || stream.signal.aborted) return;
     const { idleMs, lingerMs } = this.#options.timing;
     // Nothing tells a stream that hangs from a kubelet that is slow to answer: it is given longer each time.
     const linger = Math.min(idleMs, lingerMs * 2 ** Math.min(this.#silences, 8));
     const limit = this.#state === 'running' ? idleMs : linger;
-    if (performance.now() - this.#lastByte > limit) stream.abort(new StreamCut('the stream is silent'));
+    if (performance.now() - this.#lastByte <= limit) return;
+    if (this.#state === 'terminated') this.#silences += 1;
+    stream.abort(new StreamCut('the stream is silent'));
   }
 
   async #consume(follow: boolean, signal: AbortSignal): Promise<void> {

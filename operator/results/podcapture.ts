@@ -24,6 +24,7 @@ export interface PodCaptureDeps {
   sink: ChunkSink;
   following: Limiter;
   finishing: Limiter;
+  lingering: Limiter;
   timing: ReaderTiming;
   patterns?: readonly SecretPattern[] | undefined;
   clock: Clock;
@@ -201,7 +202,8 @@ export class PodCapture {
   }
 
   async #readFrom(container: LogContainer, reading: Reading): Promise<ReadResult> {
-    const { store, sink, clock, patterns, readLog, following, finishing, logger, timing } = this.#deps;
+    const { store, sink, clock, patterns, readLog, following, finishing, lingering, logger, timing } =
+      this.#deps;
     const { signal } = this.#controller;
     const stored = await this.#insist((inner) =>
       positionOf(store, this.#prefix, this.#attempt, this.#index.chunks, container, inner),
@@ -220,7 +222,17 @@ export class PodCapture {
       onChunk: (entry) => this.#stored(entry),
     });
     const target = { namespace: this.#attempt.namespace, pod: this.#attempt.podName, container };
-    const reader = new LogReader({ target, readLog, log, following, finishing, logger, timing, signal });
+    const reader = new LogReader({
+      target,
+      readLog,
+      log,
+      following,
+      finishing,
+      lingering,
+      logger,
+      timing,
+      signal,
+    });
     reading.reader = reader;
     reader.note(reading.state);
     if (this.#concluding) reader.conclude();

@@ -9,7 +9,7 @@ import { MemoryStore } from '../support/results/memorystore.ts';
 import { readBack } from '../support/results/readback.ts';
 
 const CLUSTER = 'test';
-const timing = { minDelayMs: 1, maxDelayMs: 20, lingerMs: 30, idleMs: 200 };
+const timing = { minDelayMs: 1, maxDelayMs: 20, patientDelayMs: 20, lingerMs: 30, idleMs: 200 };
 
 function startCapture(store: ResultsStore, log: FakeContainerLog): PodsLogCapture {
   const readLog = log.read.bind(log);

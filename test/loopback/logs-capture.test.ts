@@ -12,7 +12,13 @@ import { MemoryStore } from '../support/results/memorystore.ts';
 import { readBack } from '../support/results/readback.ts';
 
 const ref = attemptRef();
-const timing: Partial<ReaderTiming> = { minDelayMs: 1, maxDelayMs: 20, lingerMs: 150, idleMs: 150 };
+const timing: Partial<ReaderTiming> = {
+  minDelayMs: 1,
+  maxDelayMs: 20,
+  patientDelayMs: 20,
+  lingerMs: 150,
+  idleMs: 150,
+};
 const stops: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {

@@ -114,6 +114,6 @@ export function createService(
     clock,
     logger: silentLogger,
     commitBounds: { idleMs, maxMs: 20_000 },
-    capture: { timing: { minDelayMs: 1, maxDelayMs: 20, lingerMs: 30, idleMs: 200 } },
+    capture: { timing: { minDelayMs: 1, maxDelayMs: 20, patientDelayMs: 20, lingerMs: 30, idleMs: 200 } },
   });
 }

@@ -1,0 +1,95 @@
+/** Logs of ended containers that cannot be read: they cost the API server little, and other logs nothing. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '../../operator/kube/clock.ts';
+import { silentLogger } from '../../operator/kube/logger.ts';
+import { ChunkSink } from '../../operator/results/chunksink.ts';
+import { ContainerLog } from '../../operator/results/containerlog.ts';
+import { Limiter } from '../../operator/results/limiter.ts';
+import { LogReader, READER_TIMING, type ReaderTiming } from '../../operator/results/logreader.ts';
+import { RecentFrames } from '../../operator/results/recent.ts';
+import { eventually } from '../support/fakeapi/eventually.ts';
+import { attemptRef, FakeContainerLog, textLines } from '../support/results/fakepods.ts';
+import { MemoryStore } from '../support/results/memorystore.ts';
+
+const HOUR_MS = 3_600_000;
+const ref = attemptRef();
+let stop = new AbortController();
+
+afterEach(() => {
+  stop.abort();
+  stop = new AbortController();
+});
+
+/** Reads a container that has ended; one read after the end goes on at a time. */
+function readEnded(log: FakeContainerLog, timing: Partial<ReaderTiming>) {
+  const { signal } = stop;
+  const finishing = new Limiter(1);
+  const reader = new LogReader({
+    target: { namespace: ref.namespace, pod: ref.podName, container: 'main' },
+    readLog: (options) => log.read(options),
+    log: new ContainerLog({
+      container: 'main',
+      prefix: 'run/',
+      attempt: ref,
+      sink: new ChunkSink(new MemoryStore(), { uploads: 1, bytes: 1024 * 1024 }),
+      clock: systemClock,
+      stored: { nth: 0, rawOff: 0, line0: 0, recent: new RecentFrames() },
+      onChunk: () => undefined,
+      signal,
+    }),
+    following: new Limiter(1),
+    finishing,
+    lingering: new Limiter(1),
+    logger: silentLogger,
+    timing: { ...READER_TIMING, ...timing },
+    signal,
+  });
+  reader.note('terminated');
+  const result = reader.run();
+  result.catch(() => undefined);
+  return { reader, finishing, result };
+}
+
+function endedLog(): FakeContainerLog {
+  const log = new FakeContainerLog();
+  log.lines = textLines(20);
+  log.ended = true;
+  return log;
+}
+
+test('while the run goes on, a log that cannot be read is tried more and more seldom; its end brings it forward', async () => {
+  const log = endedLog();
+  log.fault = (nth) => (nth === 0 ? 'reset' : undefined);
+  const { reader, result } = readEnded(log, { minDelayMs: HOUR_MS, maxDelayMs: 1, patientDelayMs: HOUR_MS });
+  await eventually(() => expect(log.reads).toHaveLength(1));
+  // A hundred of the longest waits of a run that has ended.
+  await sleep(100);
+  expect(log.reads).toHaveLength(1);
+  reader.conclude();
+  expect(await result).toEqual({ complete: true });
+});
+
+test('a silent log is tried more and more seldom, too', async () => {
+  const log = endedLog();
+  log.answerMs = HOUR_MS;
+  const timing = { lingerMs: 1, minDelayMs: HOUR_MS / 2, maxDelayMs: 1, patientDelayMs: HOUR_MS };
+  const { reader, result } = readEnded(log, timing);
+  await eventually(() => expect(log.reads[0]?.signal?.aborted).toBe(true));
+  await sleep(100);
+  expect(log.reads).toHaveLength(1);
+  log.answerMs = 0;
+  reader.conclude();
+  expect(await result).toEqual({ complete: true });
+});
+
+test('a log that was silent once does not hold the place of those that are not', async () => {
+  const log = endedLog();
+  log.answerMs = HOUR_MS;
+  const { finishing } = readEnded(log, { lingerMs: 1, minDelayMs: 1, maxDelayMs: 1, patientDelayMs: 1 });
+  await eventually(() => expect(log.reads).not.toHaveLength(0));
+  // Only the first read has it: it is free from then on, and whoever holds it keeps the silent log from nothing.
+  await finishing.acquire(stop.signal);
+  const before = log.reads.length;
+  await eventually(() => expect(log.reads.length).toBeGreaterThan(before + 1));
+});
