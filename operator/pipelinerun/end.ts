@@ -101,13 +101,11 @@ function afterTerminal(
   const next = done
     ? status
     : withConditions(status, { ResourcesDeleted: { status: 'True', reason: 'Deleted' } }, generation, now);
+  // Not in the pass that writes: what follows a commit is written on the version of the run that this pass has read.
   if (missing && !deleting)
-    return {
-      ...base,
-      actions: done ? [] : [{ type: 'ConfirmNothingLeft' }],
-      status: next,
-      commit: { discrepancies },
-    };
+    return done
+      ? { ...base, commit: { discrepancies } }
+      : { ...base, status: next, actions: [{ type: 'ConfirmNothingLeft' }] };
   if (!held) return { ...base, status: next, ...expire(observed, status, now) };
   const note = 'the record could not be stored before the PipelineRun was deleted';
   return {

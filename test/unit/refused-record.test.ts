@@ -73,9 +73,21 @@ describe('the record of a run that is refused', () => {
   });
 
   test('is tried on once the run is terminal without it', () => {
-    const status = refusedAt(3600).status;
-    expect(waitAt(9_000, { status })).toBe(60_000);
-    expect(refusedAt(3600).requeueAfterMs).toBe(60_000);
+    const { status, requeueAfterMs } = refusedAt(3600);
+    expect(requeueAfterMs).toBe(60_000);
+    const plan = planRun(observedOf(runOf(spec, status)), at(3600));
+    expect(waitAt(9_000, { status: plan.status })).toBe(60_000);
+  });
+
+  test('waits for the write that says that nothing is left: one pass writes the status once', () => {
+    const { status } = refusedAt(3600);
+    const plan = planRun(observedOf(runOf(spec, status)), at(3600));
+    expect(plan.actions).toEqual([{ type: 'ConfirmNothingLeft' }]);
+    expect(plan.commit).toBeUndefined();
+    const next = planRun(observedOf(runOf(spec, plan.status)), at(3600));
+    expect(next.actions).toEqual([]);
+    expect(next.status).toEqual(plan.status);
+    expect(next.commit).toBeDefined();
   });
 
   test('is no news each time the store says it in other words: a write would bring the run back at once', () => {
