@@ -59,10 +59,10 @@ export function createWorld(): WorkerWorld {
     [LABEL.stage]: 'train',
     [LABEL.attempt]: '1',
   };
-  const name = jobName(run.metadata, 'train', 1);
+  const theName = jobName(run.metadata, 'train', 1);
   const job: Job = {
     metadata: {
-      name,
+      name: theName,
       namespace: 'team',
       uid: uid(50),
       labels,
@@ -84,7 +84,9 @@ export function createWorld(): WorkerWorld {
       namespace: 'team',
       uid: uid(100),
       annotations: { 'batch.kubernetes.io/job-completion-index': '0' },
-      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid: uid(50), controller: true }],
+      ownerReferences: [
+        { apiVersion: 'batch/v1', kind: 'Job', name: theName, uid: uid(50), controller: true },
+      ],
     },
     spec: { containers: [], nodeName: 'node-1' },
   };
