@@ -3,11 +3,12 @@
  * second operator, changes nothing.
  */
 import { jobs } from '../kube/resource.ts';
-import { confirmJobGone, createJob, findJob, growJob, patchSuspend, StageRefused } from './applyjob.ts';
+import { confirmJobGone, createJob, growJob, patchSuspend, StageRefused } from './applyjob.ts';
 import { endPod, noteDisrupted, releasePod } from './applypod.ts';
 import { type ApplyDeps, deleteObject } from './effects.ts';
 import { addFinalizer, removeFinalizer } from './finalize.ts';
-import { confirmNothingLeft } from './leftovers.ts';
+import { endLeftovers } from './leftovers.ts';
+import { reclaimEnded } from './reclaimjob.ts';
 import { pipelineRuns } from './resource.ts';
 import type { Action, Observed } from './types.ts';
 
@@ -33,6 +34,8 @@ export async function applyActions(
   const applied: Applied = { resourceVersion: undefined, refusals: [], foreign: [] };
   for (const action of actions) {
     signal.throwIfAborted();
+    // Planned as if what was refused had been done.
+    if ('stage' in action && applied.refusals.some(({ stage }) => stage === action.stage)) continue;
     try {
       applied.resourceVersion =
         (await applyAction(action, applied, observed, deps, signal)) ?? applied.resourceVersion;
@@ -65,7 +68,7 @@ async function applyAction(
       await confirmJobGone(action, run, deps, signal);
       return undefined;
     case 'FindJob':
-      await findJob(action, run, deps, signal);
+      await reclaimEnded(action, run, deps, signal);
       return undefined;
     case 'NoteDisrupted':
       await noteDisrupted(action, observed, deps, signal);
@@ -89,7 +92,7 @@ async function applyAction(
       await deleteJobs(observed, deps, signal);
       return undefined;
     case 'ConfirmNothingLeft':
-      applied.foreign.push(...(await confirmNothingLeft(run, deps, signal)));
+      applied.foreign.push(...(await endLeftovers(run, deps, signal)));
       return undefined;
     case 'DeleteRun':
       await deleteObject(pipelineRuns, run.metadata.name, { uid: run.metadata.uid }, run, deps, signal);

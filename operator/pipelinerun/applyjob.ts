@@ -4,9 +4,9 @@ import type { PipelineRun } from '../api/types.ts';
 import { isAlreadyExists, isInvalid, isNotFound, KubeError } from '../kube/errors.ts';
 import { jobs } from '../kube/resource.ts';
 import type { Job, JobSpec } from '../kube/types.ts';
-import { type ApplyDeps, StillThere } from './effects.ts';
+import { type ApplyDeps, deleteObject, StillThere } from './effects.ts';
 import { buildJob } from './job.ts';
-import { lossesOf, placeOf } from './ours.ts';
+import { isWhole, reclaim, reclaimJob } from './reclaimjob.ts';
 import type { Action } from './types.ts';
 
 /** The cluster will not take the Job of a stage as it is. */
@@ -24,47 +24,70 @@ export class StageRefused extends Error {
 }
 
 /**
- * One of the same attempt that is there already is the one.
+ * One of the same attempt that is there already is the one, and gets back what it has lost.
  * @throws StageRefused when the cluster will not take the Job; StillThere when that one is being deleted.
  */
 export async function createJob(
   { stage: name, attempt, activeSeconds, disruptions = 0 }: Extract<Action, { type: 'CreateJob' }>,
   run: PipelineRun,
-  { client, pods: settings, wrote }: ApplyDeps,
+  deps: ApplyDeps,
   signal: AbortSignal,
 ): Promise<void> {
+  const { client, pods: settings } = deps;
   const stage = run.spec.stages.find((candidate) => candidate.name === name);
   if (!stage) throw new TypeError(`the plan names stage ${name}, which the run does not have`);
   const job = buildJob({ run, stage, attempt, activeSeconds, disruptions }, settings);
   const theName = job.metadata.name ?? '';
+  let made: Job | undefined;
   try {
-    const created = await client.create(jobs, run.metadata.namespace, job, { signal });
-    wrote(jobs, created.metadata.resourceVersion);
+    made = await client.create(jobs, run.metadata.namespace, job, { signal });
   } catch (error) {
-    if (isAlreadyExists(error)) {
-      const existing = await client.get(jobs, run.metadata.namespace, theName, { signal });
-      if (!placeOf(existing, run))
-        throw new StageRefused(
-          name,
-          'JobNameConflict',
-          `Job ${theName} exists and belongs to something else: delete or rename it`,
-        );
-      if (existing.metadata.deletionTimestamp !== undefined)
-        throw new StillThere(`Job ${theName} is being deleted`);
-      wrote(jobs, existing.metadata.resourceVersion);
-      return;
+    if (!isAlreadyExists(error)) throw refusalOf(error, name);
+    made = await reclaim(
+      await client.get(jobs, run.metadata.namespace, theName, { signal }),
+      run,
+      deps,
+      signal,
+    );
+    if (!made) {
+      const message = `Job ${theName} exists and belongs to something else: delete or rename it`;
+      throw new StageRefused(name, 'JobNameConflict', message);
     }
-    if (isInvalid(error) && error instanceof KubeError)
-      throw new StageRefused(name, 'InvalidSpec', error.message);
-    if (error instanceof KubeError && REFUSED.has(error.status))
-      throw new StageRefused(name, 'PodCreationRefused', error.message);
-    throw error;
+    if (made.metadata.deletionTimestamp !== undefined)
+      throw new StillThere(`Job ${theName} is being deleted`);
   }
+  await refuseChanged(made, name, run, deps, signal);
+  deps.wrote(jobs, made.metadata.resourceVersion);
+}
+
+/** What the error says against the Job; the error itself where it is about something else. */
+function refusalOf(error: unknown, stage: string): unknown {
+  if (!(error instanceof KubeError)) return error;
+  if (isInvalid(error)) return new StageRefused(stage, 'InvalidSpec', error.message);
+  return REFUSED.has(error.status) ? new StageRefused(stage, 'PodCreationRefused', error.message) : error;
+}
+
+/**
+ * A Job whose labels are changed by something in the cluster cannot be watched, so it must not go on: nobody would see
+ * it end. @throws StageRefused
+ */
+async function refuseChanged(
+  job: Job,
+  stage: string,
+  run: PipelineRun,
+  deps: ApplyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  if (isWhole(job, run)) return;
+  const { name = '', uid = '' } = job.metadata;
+  await deleteObject(jobs, name, { uid }, run, deps, signal);
+  const message = `something in the cluster changes the labels or the owner of Job ${name}: a policy or a webhook?`;
+  throw new StageRefused(stage, 'PodCreationRefused', message);
 }
 
 /**
  * A cache that has no such Job may be older than the Job, or the Job has lost its labels.
- * @throws StillThere when the Job exists and nobody has deleted it.
+ * @throws StillThere when the Job exists and nobody has deleted it; StageRefused when it had to be.
  */
 export async function confirmJobGone(
   { stage, attempt }: Extract<Action, { type: 'ConfirmJobGone' }>,
@@ -73,46 +96,10 @@ export async function confirmJobGone(
   signal: AbortSignal,
 ): Promise<void> {
   const name = jobName(run.metadata, stage, attempt);
-  const found = await lookForJob(name, run, deps, signal);
-  if (found && found.metadata.deletionTimestamp === undefined)
-    throw new StillThere(`Job ${name} still exists`);
-}
-
-/** One that this process has deleted is not looked for: its pods follow it. */
-export async function findJob(
-  { job, uid }: Extract<Action, { type: 'FindJob' }>,
-  run: PipelineRun,
-  deps: ApplyDeps,
-  signal: AbortSignal,
-): Promise<void> {
-  if (deps.deleted.get(run.metadata.uid)?.has(uid) !== true) await lookForJob(job, run, deps, signal);
-}
-
-/**
- * The Job of that name, if it is the run's. One that somebody took our labels or its owner from gets them back: without
- * them no cache would ever have it again as one of the run.
- */
-export async function lookForJob(
-  name: string,
-  run: PipelineRun,
-  { client, wrote }: ApplyDeps,
-  signal: AbortSignal,
-): Promise<Job | undefined> {
-  const { namespace } = run.metadata;
-  try {
-    const found = await client.get(jobs, namespace, name, { signal });
-    const losses = lossesOf(found, run);
-    if (!losses || Object.keys(losses).length === 0) return losses && found;
-    // A merge patch replaces the whole list of owners, so it must not land on a newer object than was read.
-    const { uid, resourceVersion } = found.metadata;
-    const patch = { metadata: { uid, resourceVersion, ...losses } };
-    const written = await client.mergePatch(jobs, namespace, name, patch, { signal });
-    wrote(jobs, written.metadata.resourceVersion);
-    return written;
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    return undefined;
-  }
+  const found = await reclaimJob(name, run, deps, signal);
+  if (!found || found.metadata.deletionTimestamp !== undefined) return;
+  await refuseChanged(found, stage, run, deps, signal);
+  throw new StillThere(`Job ${name} still exists`);
 }
 
 /**

@@ -1,29 +1,32 @@
-/** Whether anything of a run is left in the cluster, when no cache has anything: asked of the API server itself. */
+/** What is left of a run in the cluster when no cache has anything: asked of the API server itself, and ended. */
 import { LABEL } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import { controllerOf } from '../kube/owners.ts';
+import { isNotFound } from '../kube/errors.ts';
 import { jobs, pods } from '../kube/resource.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { endPods } from './actions.ts';
-import { lookForJob } from './applyjob.ts';
 import { endPod } from './applypod.ts';
-import { type ApplyDeps, StillThere } from './effects.ts';
-import { jobNamesOf, placeOf } from './ours.ts';
+import { type ApplyDeps, deleteObject, StillThere } from './effects.ts';
+import { jobNamesOf, lossesOf, placeOf } from './ours.ts';
 
 /**
- * Jobs are asked for by name, so that one without its labels is found, and gets them back: caches see it again, and it
- * is deleted as any other. What has the label of the run and is not of it stays as it is.
+ * Jobs are asked for by name, so that one without its labels is found. What has the label of the run and is not of it
+ * stays as it is.
  * @returns what is not of the run, in words. @throws StillThere
  */
-export async function confirmNothingLeft(
+export async function endLeftovers(
   run: PipelineRun,
   deps: ApplyDeps,
   signal: AbortSignal,
 ): Promise<string[]> {
   const { namespace, uid } = run.metadata;
   for (const name of jobNamesOf(run)) {
-    const found = await lookForJob(name, run, deps, signal);
-    if (found) throw new StillThere(`Job ${name} of the run still exists`);
+    const found = await deps.client.get(jobs, namespace, name, { signal }).catch(unlessNotFound);
+    if (!found || !lossesOf(found, run)) continue;
+    const { uid: jobUID = '', deletionTimestamp } = found.metadata;
+    if (deletionTimestamp === undefined) await deleteObject(jobs, name, { uid: jobUID }, run, deps, signal);
+    throw new StillThere(`Job ${name} of the run still exists`);
   }
   const labelSelector = `${LABEL.runUID}=${uid}`;
   const left = {
@@ -39,4 +42,8 @@ export async function confirmNothingLeft(
   const say = (kind: string, found: readonly KubeObject[]): string[] =>
     found.map(({ metadata }) => `${kind} ${metadata.name ?? ''}`);
   return [...say('Job', left.jobs), ...say('Pod', left.pods)];
+}
+
+function unlessNotFound(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
 }

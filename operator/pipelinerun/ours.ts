@@ -99,8 +99,7 @@ export function lossesOf(
   const made = spec.template.metadata?.labels ?? {};
   const owner = controllerOf({ metadata });
   const owned = owner?.uid === run.metadata.uid;
-  const orphaned = owner === undefined && made[LABEL.runUID] === run.metadata.uid;
-  if (!owned && !orphaned) return undefined;
+  if (made[LABEL.runUID] !== run.metadata.uid || (owner && !owned)) return undefined;
   const lost = Object.values(LABEL).filter((name) => metadata.labels?.[name] !== made[name]);
   const labels = Object.fromEntries(lost.map((name) => [name, made[name] ?? '']));
   return {

@@ -1,6 +1,6 @@
 /** What a refused Job does to its stage. Pure. */
 import type { StageLimits } from '../api/defaults.ts';
-import type { PipelineRunStatus, StageStatus } from '../api/status.ts';
+import { isTerminal, type PipelineRunStatus, type StageStatus } from '../api/status.ts';
 import { formatTime } from '../kube/conditions.ts';
 import type { DeepReadonly, Job } from '../kube/types.ts';
 import type { StageRefused } from './applyjob.ts';
@@ -20,7 +20,8 @@ export function refuseStage(plan: Plan, refusal: StageRefused, now: Date): Plan 
   const message = clipStage(refusal.message, plan.status.stages?.length ?? 1);
   const passing = reason === 'PodCreationRefused';
   const stages = (plan.status.stages ?? []).map((stage): StageStatus => {
-    if (stage.name !== name) return stage;
+    // What has ended is final.
+    if (stage.name !== name || isTerminal(stage.state)) return stage;
     if (passing) return { ...stage, state: 'Provisioning', reason, message };
     return { ...stage, state: 'Failed', reason, message, completionTime: formatTime(now) };
   });

@@ -40,7 +40,11 @@ const create = (stage: string): Action => ({ type: 'CreateJob', stage, attempt: 
 function apply(
   actions: Action[],
   run = runOf(spec),
-  { jobs = [], deleted = new Map() }: { jobs?: Job[]; deleted?: ApplyDeps['deleted'] } = {},
+  {
+    jobs = [],
+    deleted = new Map(),
+    wrote = () => undefined,
+  }: { jobs?: Job[] } & Partial<Pick<ApplyDeps, 'deleted' | 'wrote'>> = {},
 ): Promise<Applied> {
   const deps = {
     client,
@@ -53,7 +57,7 @@ function apply(
     },
     now: () => at(0),
     deleted,
-    wrote: () => undefined,
+    wrote,
     fence: () => undefined,
   };
   return applyActions(actions, observedOf(run, { jobs }), deps, AbortSignal.timeout(10_000));
@@ -85,7 +89,9 @@ describe('a refused Job', () => {
 
 describe('the Job of an attempt', () => {
   const name = jobName({ name: 'nightly', uid: 'run-uid' }, 'one', 1);
-  const put = (more: { deletionTimestamp?: string }): void => {
+  const { labels = {} } = jobOf('one').metadata;
+  const made = { spec: { template: { metadata: { labels } } } };
+  const put = (more: Partial<Job['metadata']>): void => {
     const owner = {
       apiVersion: 'ebbflow.dev/v1alpha1',
       kind: 'PipelineRun',
@@ -94,7 +100,7 @@ describe('the Job of an attempt', () => {
     };
     const ownerReferences = [{ ...owner, uid: 'run-uid' }];
     const metadata = { name, namespace: 'data', ownerReferences, ...more };
-    api.world.put(`${JOBS}/${name}`, Object.assign({ metadata }, { spec: { template: {} } }));
+    api.world.put(`${JOBS}/${name}`, Object.assign({ metadata: { labels, ...metadata } }, made));
   };
   const confirm: Action = { type: 'ConfirmJobGone', stage: 'one', attempt: 1 };
 
@@ -103,6 +109,60 @@ describe('the Job of an attempt', () => {
     expect((await apply([create('one')])).refusals).toEqual([]);
     put({ deletionTimestamp: '2026-01-01T00:00:00Z' });
     await expect(apply([create('one')])).rejects.toThrow('is being deleted');
+  });
+
+  test.each<[string, Partial<Job['metadata']>]>([
+    ['its owner', { ownerReferences: [] }],
+    ['its labels', { labels: {} }],
+    ['both', { ownerReferences: [], labels: {} }],
+  ])('is the one also when somebody took %s away, and gets it back', async (_what, more) => {
+    put(more);
+    const waitedFor: (string | undefined)[] = [];
+    const wrote = (_of: unknown, version: string | undefined) => void waitedFor.push(version);
+    expect((await apply([create('one')], runOf(spec), { wrote })).refusals).toEqual([]);
+    const { metadata } = api.world.get(`${JOBS}/${name}`) ?? {};
+    expect(metadata?.labels).toEqual(labels);
+    expect(metadata?.ownerReferences).toMatchObject([{ uid: 'run-uid', controller: true }]);
+    expect(waitedFor, 'not for a version that no watch shows').not.toContain('101');
+    expect(waitedFor).toContain(metadata?.resourceVersion);
+  });
+
+  describe('whose labels a policy of the cluster changes', () => {
+    const change = (): void => {
+      const store = api.world.put.bind(api.world);
+      api.world.put = (path, object) => {
+        const { [LABEL.managedBy]: _changed, ...rest } = object.metadata.labels ?? {};
+        return store(path, { ...object, metadata: { ...object.metadata, labels: rest } });
+      };
+    };
+
+    test('is refused when it is created, and does not go on unseen', async () => {
+      change();
+      const { refusals } = await apply([create('one')]);
+      expect(refusals).toMatchObject([{ stage: 'one', reason: 'PodCreationRefused' }]);
+      expect(refusals[0]?.message).toContain(`changes the labels or the owner of Job ${name}`);
+      expect(api.world.list(JOBS)).toEqual([]);
+    });
+
+    test('is refused when it cannot get them back, and so is what was to follow it', async () => {
+      change();
+      put({});
+      const successor: Action = { type: 'CreateJob', stage: 'one', attempt: 2, activeSeconds: 0 };
+      const { refusals } = await apply([confirm, successor]);
+      expect(refusals).toMatchObject([{ stage: 'one', reason: 'PodCreationRefused' }]);
+      expect(api.world.list(JOBS)).toEqual([]);
+      expect(api.count(({ method }) => method === 'POST')).toBe(0);
+    });
+
+    test('ends with its run all the same', async () => {
+      change();
+      put({});
+      await apply([{ type: 'FindJob', job: name, uid: 'any' }]);
+      expect(api.world.list(JOBS)).toEqual([]);
+      put({});
+      await expect(apply([{ type: 'ConfirmNothingLeft' }])).rejects.toThrow('still exists');
+      expect(api.world.list(JOBS)).toEqual([]);
+    });
   });
 
   test('has no successor while the API server still has it', async () => {

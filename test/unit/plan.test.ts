@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
 import type { StageStatus } from '../../operator/api/status.ts';
+import { StageRefused } from '../../operator/pipelinerun/applyjob.ts';
 import { planRun } from '../../operator/pipelinerun/plan.ts';
+import { refuseStage } from '../../operator/pipelinerun/refusal.ts';
 import type { Observed, Plan } from '../../operator/pipelinerun/types.ts';
 import type { WorkerManifest } from '../../workers/contract/manifests.ts';
 import {
@@ -90,6 +92,13 @@ describe('a retry whose Job the cluster refused', () => {
     const plan = planAt(5_900, observedOf(runOf(spec, refused), { jobs }));
     expect(first(plan)).toMatchObject({ state: 'Failed', reason: 'PodCreationRefused' });
   });
+});
+
+test('a stage that has ended stays as it ended, whatever the cluster refuses then', () => {
+  const plan = planAt(0, observedOf(runOf(copying, statusOf({ state: 'Failed', reason: 'JobDeleted' }))));
+  const late = refuseStage(plan, new StageRefused('work', 'PodCreationRefused', 'no'), at(0));
+  expect(first(late)).toMatchObject({ state: 'Failed', reason: 'JobDeleted' });
+  expect(late.events.map(({ reason }) => reason)).toContain('PodCreationRefused');
 });
 
 describe('a copy whose next pod never comes', () => {
