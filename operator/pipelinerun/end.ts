@@ -121,7 +121,7 @@ function afterTerminal(
 export function tellForeign(plan: Plan, foreign: readonly string[]): Plan {
   if (foreign.length === 0) return plan;
   const note = clip(`left alone, because the run has not made them: ${foreign.join(', ')}`, 1000);
-  const event = { type: 'Warning', reason: 'ForeignObject', action: 'DeleteRun', note } as const;
+  const event = { type: 'Warning', reason: 'ForeignObject', action: 'FinishRun', note } as const;
   return { ...plan, events: [...plan.events, event] };
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
 import type { StageStatus } from '../../operator/api/status.ts';
 import { StageRefused } from '../../operator/pipelinerun/applyjob.ts';
+import { tellForeign } from '../../operator/pipelinerun/end.ts';
 import { planRun } from '../../operator/pipelinerun/plan.ts';
 import { refuseStage } from '../../operator/pipelinerun/refusal.ts';
 import type { Observed, Plan } from '../../operator/pipelinerun/types.ts';
@@ -92,6 +93,11 @@ describe('a retry whose Job the cluster refused', () => {
     const plan = planAt(5_900, observedOf(runOf(spec, refused), { jobs }));
     expect(first(plan)).toMatchObject({ state: 'Failed', reason: 'PodCreationRefused' });
   });
+});
+
+test('what is not of a run is left alone when it ends, and no event says that anything is deleted', () => {
+  const { events } = tellForeign(planAt(0, observedOf(runOf(work))), ['Pod mine']);
+  expect(events.at(-1)).toMatchObject({ reason: 'ForeignObject', action: 'FinishRun' });
 });
 
 test('a stage that has ended stays as it ended, whatever the cluster refuses then', () => {
