@@ -34,15 +34,15 @@ export function endPods(pods: Observed['pods']): DeletePod[] {
     });
 }
 
-/** Looks for the Jobs of pods that nobody is ending: gone, and their pods follow, or without the label by which they are watched. */
-export function findJobs({ jobs, pods }: Pick<Observed, 'jobs' | 'pods'>): Action[] {
+/** For the Jobs of pods that nobody is ending: gone, and their pods follow, or without the label by which they are watched. */
+export function reclaimJobs({ jobs, pods }: Pick<Observed, 'jobs' | 'pods'>): Action[] {
   const known = new Set(jobs.map(({ metadata }) => metadata.uid));
   const owners = pods
     .filter((pod) => pod.metadata.deletionTimestamp === undefined)
     .flatMap((pod) => controllerOf(pod) ?? [])
     .filter(({ uid }) => !known.has(uid));
   return [...new Map(owners.map(({ uid, name }) => [uid, name]))].map(([uid, job]) => ({
-    type: 'FindJob',
+    type: 'ReclaimJob',
     job,
     uid,
   }));

@@ -67,7 +67,7 @@ async function applyAction(
     case 'ConfirmJobGone':
       await confirmJobGone(action, run, deps, signal);
       return undefined;
-    case 'FindJob':
+    case 'ReclaimJob':
       await reclaimEnded(action, run, deps, signal);
       return undefined;
     case 'NoteDisrupted':
@@ -91,7 +91,7 @@ async function applyAction(
     case 'DeleteJobs':
       await deleteJobs(observed, deps, signal);
       return undefined;
-    case 'ConfirmNothingLeft':
+    case 'EndLeftovers':
       applied.foreign.push(...(await endLeftovers(run, deps, signal)));
       return undefined;
     case 'DeleteRun':

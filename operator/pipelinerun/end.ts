@@ -5,7 +5,7 @@
 import { FINALIZER } from '../api/names.ts';
 import type { PipelineRunStatus } from '../api/status.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
-import { endPods, findJobs, releaseLost } from './actions.ts';
+import { endPods, reclaimJobs, releaseLost } from './actions.ts';
 import { deletePods } from './deletion.ts';
 import { controllerOf } from '../kube/owners.ts';
 import { isFinished, millis } from './podfacts.ts';
@@ -28,7 +28,7 @@ export function planEnd(observed: Observed, status: PipelineRunStatus, now: Date
     const left = endPods(disowned(observed).filter((pod) => !isFinished(pod)));
     const actions = [
       ...base.actions,
-      ...findJobs(observed),
+      ...reclaimJobs(observed),
       ...hurry,
       ...left,
       ...releaseLost(observed.pods, observed.lostPods),
@@ -90,7 +90,7 @@ function afterTerminal(
       ...base,
       actions: [
         ...(open ? [{ type: 'DeleteJobs' as const }] : []),
-        ...findJobs(observed),
+        ...reclaimJobs(observed),
         ...deletePods(observed),
         ...endPods(disowned(observed)),
         ...releaseLost(observed.pods, observed.lostPods),
@@ -105,13 +105,13 @@ function afterTerminal(
   if (missing && !deleting)
     return done
       ? { ...base, commit: { discrepancies } }
-      : { ...base, status: next, actions: [{ type: 'ConfirmNothingLeft' }] };
+      : { ...base, status: next, actions: [{ type: 'EndLeftovers' }] };
   if (!held) return { ...base, status: next, ...expire(observed, status, now) };
   const note = 'the record could not be stored before the PipelineRun was deleted';
   return {
     ...base,
     status: next,
-    actions: [{ type: 'ConfirmNothingLeft' }],
+    actions: [{ type: 'EndLeftovers' }],
     afterwards: [{ type: 'RemoveFinalizer' }],
     events: missing ? [{ type: 'Warning', reason: 'RecordNotStored', action: 'DeleteRun', note }] : [],
   };

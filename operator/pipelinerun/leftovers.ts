@@ -4,7 +4,7 @@ import type { PipelineRun } from '../api/types.ts';
 import { controllerOf } from '../kube/owners.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { jobs, pods } from '../kube/resource.ts';
-import type { KubeObject } from '../kube/types.ts';
+import type { Job, KubeObject } from '../kube/types.ts';
 import { endPods } from './actions.ts';
 import { endPod } from './applypod.ts';
 import { type ApplyDeps, deleteObject, StillThere } from './effects.ts';
@@ -21,27 +21,34 @@ export async function endLeftovers(
   signal: AbortSignal,
 ): Promise<string[]> {
   const { namespace, uid } = run.metadata;
-  for (const name of jobNamesOf(run)) {
-    const found = await deps.client.get(jobs, namespace, name, { signal }).catch(unlessNotFound);
-    if (!found || !lossesOf(found, run)) continue;
-    const { uid: jobUID = '', deletionTimestamp } = found.metadata;
-    if (deletionTimestamp === undefined) await deleteObject(jobs, name, { uid: jobUID }, run, deps, signal);
-    throw new StillThere(`Job ${name} of the run still exists`);
-  }
   const labelSelector = `${LABEL.runUID}=${uid}`;
   const left = {
     jobs: (await deps.client.list(jobs, namespace, { labelSelector, signal })).items,
     pods: (await deps.client.list(pods, namespace, { labelSelector, signal })).items,
   };
+  const own = [...(await jobsByName(run, deps, signal)), ...left.jobs.filter((job) => placeOf(job, run))];
+  const found = new Map(own.map(({ metadata }) => [metadata.name ?? '', metadata]));
+  for (const [name, { uid: jobUID = '', deletionTimestamp }] of found)
+    if (deletionTimestamp === undefined) await deleteObject(jobs, name, { uid: jobUID }, run, deps, signal);
   const ours = left.pods.filter((pod) => placeOf(pod, run));
   // A pod without Job may have lost the label by which it is watched as well: nobody else would ever end it.
   for (const action of endPods(ours.filter((pod) => controllerOf(pod) === undefined)))
     await endPod(action, run, deps, signal);
-  const open = [...left.jobs.filter((job) => placeOf(job, run)), ...ours];
-  if (open.length > 0) throw new StillThere(`${open.length} objects of the run still exist`);
-  const say = (kind: string, found: readonly KubeObject[]): string[] =>
-    found.map(({ metadata }) => `${kind} ${metadata.name ?? ''}`);
+  const open = found.size + ours.length;
+  if (open > 0) throw new StillThere(`${open} Jobs and pods of the run still exist`);
+  const say = (kind: string, objects: readonly KubeObject[]): string[] =>
+    objects.map(({ metadata }) => `${kind} ${metadata.name ?? ''}`);
   return [...say('Job', left.jobs), ...say('Pod', left.pods)];
+}
+
+/** Those that are there of all attempts, with their labels or without. */
+async function jobsByName(run: PipelineRun, { client }: ApplyDeps, signal: AbortSignal): Promise<Job[]> {
+  const found: Job[] = [];
+  for (const name of jobNamesOf(run)) {
+    const job = await client.get(jobs, run.metadata.namespace, name, { signal }).catch(unlessNotFound);
+    if (job && (placeOf(job, run) || lossesOf(job, run))) found.push(job);
+  }
+  return found;
 }
 
 function unlessNotFound(error: unknown): undefined {

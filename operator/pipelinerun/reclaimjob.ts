@@ -59,7 +59,7 @@ export async function reclaimJob(
  * pods follow it. One that cannot be watched goes at once: nothing else would ever end its pods.
  */
 export async function reclaimEnded(
-  { job, uid }: Extract<Action, { type: 'FindJob' }>,
+  { job, uid }: Extract<Action, { type: 'ReclaimJob' }>,
   run: PipelineRun,
   deps: ApplyDeps,
   signal: AbortSignal,

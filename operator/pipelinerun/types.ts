@@ -53,10 +53,10 @@ export type Action =
   | { type: 'CreateJob'; stage: string; attempt: number; activeSeconds: number; disruptions?: number }
   /** Notes on the Job which of its pods were lost to the cluster, before they are gone. */
   | { type: 'NoteDisrupted'; job: string; uid: string; pods: readonly string[] }
-  /** Asks the API server itself whether the Job of an attempt is gone, before another one takes its place. */
+  /** Asks the API server itself whether the Job of an attempt is gone, before another one takes its place. One that is there gets back what it has lost. */
   | { type: 'ConfirmJobGone'; stage: string; attempt: number }
-  /** Asks the API server itself for the Job of a pod that no cache has. */
-  | { type: 'FindJob'; job: string; uid: string }
+  /** Gives the Job of a pod back what it has lost, where no cache has it: asks the API server itself. */
+  | { type: 'ReclaimJob'; job: string; uid: string }
   /** Ends the Job's pods with grace and keeps the Job; also how a run is suspended. */
   | { type: 'SuspendJob'; job: string; uid: string }
   | { type: 'ResumeJob'; job: string; uid: string }
@@ -64,11 +64,11 @@ export type Action =
   | { type: 'GrowJob'; job: string; uid: string; workers: number }
   /** Marks a pod on a dead node as failed, as the garbage collector of pods does, and deletes it without waiting for the kubelet. */
   | { type: 'ReleasePod'; pod: string; uid: string; node: string }
-  /** Shortens the grace of pods whose run is being deleted. */
+  /** Ends a pod: of a run that is being deleted, with a shorter grace; of a Job that is gone, with its own. */
   | { type: 'DeletePod'; pod: string; uid: string; graceSeconds: number }
   | { type: 'DeleteJobs' }
-  /** Asks the API server itself whether anything of the run is left: absence from a cache proves nothing. */
-  | { type: 'ConfirmNothingLeft' }
+  /** Ends what the API server itself still has of the run: absence from a cache proves nothing. */
+  | { type: 'EndLeftovers' }
   | { type: 'RemoveFinalizer' }
   | { type: 'DeleteRun' };
 

@@ -270,7 +270,7 @@ const ENDING: ReadonlySet<Action['type']> = new Set<Action['type']>([
   'DeleteJobs',
   'DeletePod',
   'ReleasePod',
-  'ConfirmNothingLeft',
+  'EndLeftovers',
   'RemoveFinalizer',
   'DeleteRun',
 ]);

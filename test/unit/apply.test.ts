@@ -157,10 +157,10 @@ describe('the Job of an attempt', () => {
     test('ends with its run all the same', async () => {
       change();
       put({});
-      await apply([{ type: 'FindJob', job: name, uid: 'any' }]);
+      await apply([{ type: 'ReclaimJob', job: name, uid: 'any' }]);
       expect(api.world.list(JOBS)).toEqual([]);
       put({});
-      await expect(apply([{ type: 'ConfirmNothingLeft' }])).rejects.toThrow('still exists');
+      await expect(apply([{ type: 'EndLeftovers' }])).rejects.toThrow('still exist');
       expect(api.world.list(JOBS)).toEqual([]);
     });
   });
@@ -211,13 +211,24 @@ describe('what is left of a run that has ended', () => {
   const PODS = '/api/v1/namespaces/data/pods';
   const own = { [LABEL.runUID]: 'run-uid' };
 
+  test('are Jobs that lost their labels: all of them go in one pass', async () => {
+    for (const stage of ['one', 'two']) {
+      const { metadata, spec: made } = jobOf(stage);
+      const template = { metadata: { labels: { ...metadata.labels } } };
+      const unlabelled = { metadata: { ...metadata, labels: {} }, spec: { ...made, template } };
+      api.world.put(`${JOBS}/${metadata.name}`, unlabelled);
+    }
+    await expect(apply([{ type: 'EndLeftovers' }])).rejects.toThrow('2 Jobs and pods of the run still exist');
+    expect(api.world.list(JOBS)).toEqual([]);
+  });
+
   test('is a pod whose Job and stage label somebody took away: it is ended first', async () => {
     const name = `${jobOf('one').metadata.name}-0-ab1cd`;
     const pod = { metadata: { name, namespace: 'data', uid: 'left', labels: own } };
     api.world.put(`${PODS}/${name}`, Object.assign(pod, { spec: { containers: [] } }));
-    await expect(apply([{ type: 'ConfirmNothingLeft' }])).rejects.toThrow('still exist');
+    await expect(apply([{ type: 'EndLeftovers' }])).rejects.toThrow('still exist');
     expect(api.world.list(PODS)).toEqual([]);
-    expect((await apply([{ type: 'ConfirmNothingLeft' }])).foreign).toEqual([]);
+    expect((await apply([{ type: 'EndLeftovers' }])).foreign).toEqual([]);
   });
 });
 

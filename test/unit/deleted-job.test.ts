@@ -160,7 +160,7 @@ describe('a pod that was left behind when somebody deleted its Job without it', 
     const conditions = [conditionOfRun('False', 'Canceled')];
     const made = plan({ ...canceled, outcome: over, conditions }, { pods: [orphan({})] });
     expect(made.actions, 'but whether its Job is really gone is asked').toEqual([
-      { type: 'FindJob', job: jobOf('work').metadata.name, uid: 'job-work-1' },
+      { type: 'ReclaimJob', job: jobOf('work').metadata.name, uid: 'job-work-1' },
     ]);
   });
 

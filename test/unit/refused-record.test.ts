@@ -82,7 +82,7 @@ describe('the record of a run that is refused', () => {
   test('waits for the write that says that nothing is left: one pass writes the status once', () => {
     const { status } = refusedAt(3600);
     const plan = planRun(observedOf(runOf(spec, status)), at(3600));
-    expect(plan.actions).toEqual([{ type: 'ConfirmNothingLeft' }]);
+    expect(plan.actions).toEqual([{ type: 'EndLeftovers' }]);
     expect(plan.commit).toBeUndefined();
     const next = planRun(observedOf(runOf(spec, plan.status)), at(3600));
     expect(next.actions).toEqual([]);
