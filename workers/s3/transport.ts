@@ -29,8 +29,8 @@ export interface StreamResponse {
   readonly body: IncomingMessage;
 }
 
-/** Longest wait for a connection, in milliseconds: others hold them as long as their own deadlines allow. */
-const usualWait = 15 * 60_000;
+/** Longest wait for a connection, in milliseconds: four times as long as a part or a copy may hold one. */
+const usualWait = 60 * 60_000;
 
 /** Keeps connections to the hosts of one store. Redirects are never followed. `close` ends them. */
 export class Transport {
