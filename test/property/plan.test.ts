@@ -257,11 +257,18 @@ function roundsToRest(observed: Observed): number | undefined {
   return undefined;
 }
 
+/** What is followed by news: of a Job that begins or goes on, or of one whose last pod is given up. */
+const SETS_IN_MOTION: ReadonlySet<Action['type']> = new Set<Action['type']>([
+  'CreateJob',
+  'ResumeJob',
+  'ReleasePod',
+]);
+
 /** Whether something will bring the run on: a time, what the plan has just set in motion, or the Job controller. */
 function hasFuture(observed: Observed, made: Plan): boolean {
   if (made.status.outcome || observed.run.spec.suspend === true) return true;
   const open = (made.status.stages ?? []).filter(({ state }) => !isTerminal(state));
-  const moving = made.actions.some(({ type }) => type === 'CreateJob' || type === 'ResumeJob');
+  const moving = made.actions.some(({ type }) => SETS_IN_MOTION.has(type));
   const counting = open.some(({ message }) => message === 'the last pod has ended');
   return open.length > 0 && (made.requeueAfterMs !== undefined || moving || counting);
 }
