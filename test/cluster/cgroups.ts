@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const root = '/sys/fs/cgroup';
-const isUnified = existsSync(join(root, 'cgroup.controllers'));
+export const isUnified = existsSync(join(root, 'cgroup.controllers'));
 
 /** Mount points of cgroup file systems of one type. */
 function mountsOf(type: 'cgroup' | 'cgroup2'): string[] {
@@ -23,6 +23,11 @@ const everywhere: readonly string[] = [...new Set([...hierarchies, ...mountsOf('
 
 /** The hierarchy whose membership says which processes belong to a cluster. */
 const tracking = hierarchies.find((path) => path.endsWith('/pids')) ?? hierarchies[0] ?? root;
+
+/** The hierarchy in which cgroups share the processor, if there is one. */
+export const cpuHierarchy = isUnified
+  ? root
+  : hierarchies.find((path) => existsSync(join(path, 'cpu.shares')));
 
 async function makeOne(hierarchy: string, path: string): Promise<void> {
   let folder = hierarchy;
@@ -53,7 +58,11 @@ export async function makeCgroup(path: string): Promise<void> {
 
 /** File that a process writes its id to in order to belong to the cgroup. */
 export function membershipFile(path: string): string {
-  return join(tracking, path, 'cgroup.procs');
+  return membershipIn(tracking, path);
+}
+
+export function membershipIn(hierarchy: string, path: string): string {
+  return join(hierarchy, path, 'cgroup.procs');
 }
 
 function foldersBelow(folder: string): string[] {

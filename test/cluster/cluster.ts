@@ -160,6 +160,7 @@ async function bringUp(claimed: ClusterState, options: ClusterOptions, progress:
     ready: true,
     ...(options.owner === 'command' ? { owner: null } : {}),
   });
+  await options.background?.take(addressesOf(state.id).bridge);
   return describeCluster(state);
 }
 

@@ -1,3 +1,5 @@
+import type { Background } from './background.ts';
+
 /** Where a store of the cluster is, and who may use it. Reachable from pods and from the machine alike. */
 export interface S3Access {
   /** `http://<bridge address>:7070`; path-style addressing. */
@@ -27,6 +29,8 @@ export interface ClusterOptions {
    * `command`: it lives until `down`, or until `maxLifeSeconds` are over.
    */
   readonly owner?: 'process' | 'command';
+  /** Once it is up, the cluster has the processor time that others leave. Default: its share. */
+  readonly background?: Background;
   /** The cluster takes itself down after this time, whoever owns it. Default 14,400 (4 h). */
   readonly maxLifeSeconds?: number;
   /** One line for people per step; long steps repeat themselves with the time so far. Default: silent. */

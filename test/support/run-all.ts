@@ -3,6 +3,7 @@
  * is up already. The last line is `N passed, N failed`.
  */
 import { parseArgs } from 'node:util';
+import { type Background, makeBackground } from '../cluster/background.ts';
 import { provideClusters, type SharedCluster } from './run-cluster.ts';
 import { performSteps, secondsSince, type StepResult, untilInterrupted } from './run-perform.ts';
 import { type Step, steps } from './run-steps.ts';
@@ -48,19 +49,45 @@ async function main(wanted: readonly Step[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(signal));
   setTimeout(() => stop(`the limit of ${TOTAL_MS / 60_000} minutes`), TOTAL_MS).unref();
 
+  const background = await provideBackground(wanted);
   const clusters = provideClusters({
     existing: values.cluster,
     kinds: new Set(wanted.flatMap(({ cluster }) => cluster ?? [])),
+    background,
     say: (line) => say(`  [cluster] ${line}`),
   });
   for (const cluster of clusters.values()) cluster.catch(() => undefined);
   const { signal } = interrupted;
   try {
-    await performSteps(wanted, { clusters, signal, say, onResult: (result) => done.push(result) });
+    await performSteps(wanted, {
+      clusters,
+      background,
+      signal,
+      say,
+      onResult: (result) => done.push(result),
+    });
   } finally {
     await Promise.all([...clusters.values()].map(takeDown));
+    await background?.remove();
   }
   return summarize(wanted);
+}
+
+/**
+ * Where steps go on beside whole runs without taking anything from them. Undefined where there is no way, no need, or
+ * one cluster for everything: tests of the first kind take away what an operator lives by.
+ */
+async function provideBackground(wanted: readonly Step[]): Promise<Background | undefined> {
+  const lanes = new Set(wanted.map(({ cluster }) => cluster));
+  if (!lanes.has('nodes') || lanes.size === 1 || values.cluster !== undefined) return undefined;
+  try {
+    return await makeBackground();
+  } catch (error) {
+    say(
+      `one step after the other, which takes longer: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return undefined;
+  }
 }
 
 async function takeDown(cluster: Promise<SharedCluster>): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Background } from '../cluster/background.ts';
 import { openCluster, startCluster } from '../cluster/cluster.ts';
 import { installTestPackages } from '../cluster/debian.ts';
 import type { Cluster } from '../cluster/types.ts';
@@ -21,6 +22,8 @@ export interface SharedClusterOptions {
   /** Name of a living cluster to attach to for everything, which then stays. */
   readonly existing: string | undefined;
   readonly kinds: ReadonlySet<ClusterKind>;
+  /** Where `api` belongs, if it has to make way for `nodes`. */
+  readonly background: Background | undefined;
   readonly say: (line: string) => void;
 }
 
@@ -31,6 +34,7 @@ export interface SharedClusterOptions {
 export function provideClusters({
   existing,
   kinds,
+  background,
   say,
 }: SharedClusterOptions): ReadonlyMap<ClusterKind, Promise<SharedCluster>> {
   // One compiles for both; a cluster that nobody runs pods in need not wait for images.
@@ -47,6 +51,7 @@ export function provideClusters({
       systemNode: kind === 'nodes',
       progress: (line) => say(`${kind}: ${line}`),
       poolCpuLimit: 16,
+      ...(kind === 'api' && background && { background }),
       ...(images && { images: [images.project.archive, images.train.archive] }),
     });
     return { environment: environmentOf(cluster, images), stop: () => cluster.stop() };

@@ -6,6 +6,8 @@ export interface CommandOptions {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Membership file of a cgroup that the command and all it starts belong to. */
+  readonly cgroup?: string | undefined;
   /** The command and all it started are ended after it. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -24,13 +26,18 @@ export interface CommandEnd {
 /** How long a command may take to end in order before it is killed. */
 const GRACE_MS = 10_000;
 
+/** Joins the cgroup before it becomes the command: nothing is started outside. */
+const joinThenBecome = 'echo $$ > "$0" && exec "$@"';
+
 /** Runs a command in a process group of its own, tells its output as it comes, and never leaves the group behind. */
 export function runCommand(options: CommandOptions): Promise<CommandEnd> {
-  const { command, args, cwd, env, timeoutMs, signal, say, onOutput } = options;
+  const { command, args, cwd, env, cgroup, timeoutMs, signal, say, onOutput } = options;
+  const [file, argv] =
+    cgroup === undefined ? [command, args] : ['/bin/sh', ['-c', joinThenBecome, cgroup, command, ...args]];
   return new Promise((resolve) => {
     let stopped: CommandEnd['stopped'];
     let killTimer: NodeJS.Timeout | undefined;
-    const child = spawn(command, args, {
+    const child = spawn(file, argv, {
       cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,7 +1,9 @@
 /**
- * One step after the other, while the clusters that later ones need start. Not side by side: whole runs promise
- * things within seconds, and beside anything else two cores do not show whether they keep them.
+ * Steps of one cluster, or of none, follow one another; such lanes go side by side. Whole runs promise things within
+ * seconds, and on two cores they could not keep that beside other work: everything but the lane of `nodes` has the
+ * processor time that this one leaves. Where that cannot be arranged there is one lane.
  */
+import type { Background } from '../cluster/background.ts';
 import type { ClusterKind, SharedCluster } from './run-cluster.ts';
 import type { Step } from './run-steps.ts';
 import { failOnce, lastLine, type Tally } from './run-tally.ts';
@@ -14,6 +16,7 @@ export interface StepResult {
 
 export interface PerformOptions {
   readonly clusters: ReadonlyMap<ClusterKind, Promise<SharedCluster>>;
+  readonly background: Background | undefined;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
   /** Told the result of each step as it ends. */
@@ -21,10 +24,16 @@ export interface PerformOptions {
 }
 
 export async function performSteps(steps: readonly Step[], options: PerformOptions): Promise<void> {
-  for (const step of steps) await perform(step, options);
+  const lanes = options.background ? [...Map.groupBy(steps, ({ cluster }) => cluster).values()] : [steps];
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (const step of lane) await perform(step, options);
+    }),
+  );
 }
 
-async function perform(step: Step, { clusters, signal, say, onResult }: PerformOptions): Promise<void> {
+async function perform(step: Step, options: PerformOptions): Promise<void> {
+  const { clusters, background, signal, say, onResult } = options;
   if (signal.aborted) return;
   const cluster = step.cluster && clusters.get(step.cluster);
   const waited = performance.now();
@@ -38,7 +47,12 @@ async function perform(step: Step, { clusters, signal, say, onResult }: PerformO
     }
     say(`=== ${step.name} ===`);
     start = performance.now();
-    tally = await step.run({ signal, say: (line) => say(`  [${step.name}] ${line}`), clusterEnvironment });
+    tally = await step.run({
+      signal,
+      say: (line) => say(`  [${step.name}] ${line}`),
+      cgroup: step.cluster === 'nodes' ? undefined : background?.membership,
+      clusterEnvironment,
+    });
   } catch (error) {
     tally = failOnce(step.name, error instanceof Error ? error.message : String(error));
   }

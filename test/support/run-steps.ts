@@ -12,6 +12,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Takes what the step prints, line by line. */
   readonly say: (line: string) => void;
+  /** Membership file of the cgroup that the step's processes belong to, if any. */
+  readonly cgroup: string | undefined;
   /** How tests find the cluster; empty for steps that need none. */
   readonly clusterEnvironment: Readonly<Record<string, string>>;
 }
@@ -46,8 +48,9 @@ export const steps: readonly Step[] = [
 function commandStep(name: string, [command = '', ...args]: readonly string[]): Step {
   return {
     name,
-    async run({ signal, say }) {
-      const end = await runCommand({ command, args, cwd: projectRoot, timeoutMs: 5 * minute, signal, say });
+    async run({ signal, say, cgroup }) {
+      const common = { cwd: projectRoot, timeoutMs: 5 * minute, signal, say, cgroup };
+      const end = await runCommand({ ...common, command, args });
       return end.code === 0 ? passOnce() : failOnce(name, describeEnd(`${command} ${args.join(' ')}`, end));
     },
   };
@@ -56,7 +59,7 @@ function commandStep(name: string, [command = '', ...args]: readonly string[]): 
 async function runVitest(
   project: string,
   timeoutMs: number,
-  { signal, say, clusterEnvironment }: StepContext,
+  { signal, say, cgroup, clusterEnvironment }: StepContext,
 ): Promise<Tally> {
   const folder = await mkdtemp(join(tmpdir(), 'ebbflow-report-'));
   const file = join(folder, 'report.json');
@@ -75,6 +78,7 @@ async function runVitest(
       ],
       cwd: projectRoot,
       env: clusterEnvironment,
+      cgroup,
       timeoutMs,
       signal,
       say,
@@ -88,11 +92,11 @@ async function runVitest(
   }
 }
 
-async function runGo({ signal, say }: StepContext): Promise<Tally> {
+async function runGo({ signal, say, cgroup }: StepContext): Promise<Tally> {
   const go = await provideGo(say);
   const cwd = join(projectRoot, 'workers/shim');
   const env = { GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly', CGO_ENABLED: '0' };
-  const common = { command: go.command, cwd, env, timeoutMs: 10 * minute, signal, say };
+  const common = { command: go.command, cwd, env, timeoutMs: 10 * minute, signal, say, cgroup };
   const vet = await runCommand({ ...common, args: ['vet', './...'] });
   let output = '';
   const test = await runCommand({

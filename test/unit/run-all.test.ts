@@ -1,7 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../support/run-command.ts';
-import { steps } from '../support/run-steps.ts';
+import { performSteps, type StepResult } from '../support/run-perform.ts';
+import { type Step, type StepContext, steps } from '../support/run-steps.ts';
 import {
   addTallies,
   exitCode,
@@ -95,6 +98,95 @@ describe('the steps', () => {
   });
 });
 
+describe('lanes', () => {
+  const background = {
+    membership: '/background',
+    take: () => Promise.resolve(),
+    remove: () => Promise.resolve(),
+  };
+  const shared = { environment: {}, stop: () => Promise.resolve() };
+
+  /** Performs steps that end when they are told to; `log` has their beginnings and ends. */
+  function perform(isBackground: boolean, controller = new AbortController()) {
+    const log: string[] = [];
+    const results: StepResult[] = [];
+    const contexts = new Map<string, StepContext>();
+    const ends = new Map<string, (error?: Error) => void>();
+    const step = (name: string, cluster?: 'api' | 'nodes'): Step => ({
+      name,
+      ...(cluster && { cluster }),
+      run: (context) =>
+        new Promise((resolve, reject) => {
+          log.push(`${name} begins`);
+          contexts.set(name, context);
+          ends.set(name, (error) => (error ? reject(error) : resolve(passOnce())));
+        }),
+    });
+    const all = performSteps(
+      [step('lint'), step('unit'), step('integration', 'api'), step('chart', 'api'), step('e2e', 'nodes')],
+      {
+        clusters: new Map([
+          ['api', Promise.resolve(shared)],
+          ['nodes', Promise.resolve(shared)],
+        ]),
+        background: isBackground ? background : undefined,
+        signal: controller.signal,
+        say: () => undefined,
+        onResult: (result) => results.push(result),
+      },
+    );
+    const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const end = async (name: string, error?: Error): Promise<void> => {
+      ends.get(name)?.(error);
+      await settle();
+    };
+    return { all, log, results, contexts, end, settle };
+  }
+
+  it('go side by side, in each of them one step after the other; only whole runs stay out of the background', async () => {
+    const { all, log, results, contexts, end, settle } = perform(true);
+    await settle();
+    expect(log.splice(0)).toEqual(['lint begins', 'integration begins', 'e2e begins']);
+    await end('integration', new Error('broke'));
+    expect(log.splice(0)).toEqual(['chart begins']);
+    await end('lint');
+    expect(log.splice(0)).toEqual(['unit begins']);
+    for (const name of ['unit', 'chart', 'e2e']) await end(name);
+    await all;
+    expect(Object.fromEntries([...contexts].map(([name, { cgroup }]) => [name, cgroup]))).toEqual({
+      lint: '/background',
+      unit: '/background',
+      integration: '/background',
+      chart: '/background',
+      e2e: undefined,
+    });
+    expect(results).toHaveLength(5);
+    expect(results.filter(({ tally: { failures } }) => failures.length > 0)).toMatchObject([
+      { step: 'integration', tally: { failures: [{ name: 'integration', why: 'broke' }] } },
+    ]);
+  });
+
+  it('are one where there is no background', async () => {
+    const { all, log, end, settle } = perform(false);
+    await settle();
+    for (const name of ['lint', 'unit', 'integration', 'chart', 'e2e']) {
+      expect(log.splice(0)).toEqual([`${name} begins`]);
+      await end(name);
+    }
+    await all;
+  });
+
+  it('begin nothing more once they are interrupted', async () => {
+    const controller = new AbortController();
+    const { all, log, end, settle } = perform(true, controller);
+    await settle();
+    controller.abort();
+    for (const name of ['lint', 'integration', 'e2e']) await end(name);
+    await all;
+    expect(log).toEqual(['lint begins', 'integration begins', 'e2e begins']);
+  });
+});
+
 describe('commands', () => {
   const lines: string[] = [];
   const common = {
@@ -111,6 +203,18 @@ describe('commands', () => {
     const end = await runCommand({ ...common, command: 'sh', args: ['-c', 'echo hello; exit 3'], onOutput });
     expect(end).toEqual({ code: 3, stopped: undefined });
     expect(output).toBe('hello\n');
+  });
+
+  it('join their cgroup before they begin, so that all they start is in it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ebbflow-cgroup-'));
+    const cgroup = join(folder, 'cgroup.procs');
+    let output = '';
+    const onOutput = (text: string): void => void (output += text);
+    const args = ['-c', `echo $$ "$@"; cat ${cgroup}`, 'sh', 'two words'];
+    await runCommand({ ...common, cgroup, command: 'sh', args, onOutput });
+    const [own, joined] = output.trim().split('\n');
+    expect(own).toBe(`${joined} two words`);
+    await rm(folder, { recursive: true });
   });
 
   it('tell what they print on either stream, line by line', async () => {

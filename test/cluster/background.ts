@@ -1,0 +1,62 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cpuHierarchy, isUnified, membershipIn, processesIn, removeCgroup } from './cgroups.ts';
+
+const PREFIX = 'ebb-background-';
+/**
+ * Against 1024 (`cpu.shares`) and 100 (`cpu.weight`) of everybody else: next to nothing while others want the processor, but
+ * enough that no time limit is missed when they want it for a minute.
+ */
+const SHARES = 64;
+const WEIGHT = 6;
+
+/** A cgroup whose processes have the processor time that others leave. `nice` would not do: it does not reach beyond a session. */
+export interface Background {
+  /** File that a process writes its id to in order to belong to it, with all it starts from then on. */
+  readonly membership: string;
+  /** Puts a running cluster, by the name of its cgroup, in the background as well. */
+  take(cluster: string): Promise<void>;
+  /** What is in it must have ended. */
+  remove(): Promise<void>;
+}
+
+/** Rejects where no such cgroup can be made: not root, no cgroups, or a controller that is not handed down. */
+export async function makeBackground(): Promise<Background> {
+  const hierarchy = cpuHierarchy;
+  if (hierarchy === undefined) throw new Error('this machine has no cgroups for the processor');
+  const name = `${PREFIX}${process.pid}`;
+  await removeLeftovers(hierarchy);
+  if (isUnified) await writeFile(join(hierarchy, 'cgroup.subtree_control'), '+cpu');
+  try {
+    await mkdir(join(hierarchy, name), { recursive: true });
+    await yieldProcessor(join(hierarchy, name));
+  } catch (error) {
+    await removeCgroup(name);
+    throw error;
+  }
+  const membership = membershipIn(hierarchy, name);
+  return {
+    membership,
+    take: (cluster) => (isUnified ? yieldProcessor(join(hierarchy, cluster)) : adopt(membership, cluster)),
+    remove: () => removeCgroup(name),
+  };
+}
+
+async function yieldProcessor(folder: string): Promise<void> {
+  const [file, value] = isUnified ? ['cpu.weight', WEIGHT] : ['cpu.shares', SHARES];
+  await writeFile(join(folder, file), String(value), { flag: 'r+' });
+}
+
+/** With v1 a process has a place per controller: the cluster is still found by its own cgroup. */
+async function adopt(membership: string, cluster: string): Promise<void> {
+  for (const pid of processesIn(cluster)) await writeFile(membership, String(pid)).catch(() => undefined); // ended since
+}
+
+/** Of runs that were killed. */
+async function removeLeftovers(hierarchy: string): Promise<void> {
+  for (const name of readdirSync(hierarchy)) {
+    const isLeft = name.startsWith(PREFIX) && !existsSync(`/proc/${name.slice(PREFIX.length)}`);
+    if (isLeft) await rmdir(join(hierarchy, name)).catch(() => undefined);
+  }
+}
