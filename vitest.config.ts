@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longestfirst.ts';
 
-/** Files that take the operator, or the store it lives by, away from everybody else. */
-const disturbing = ['test/e2e/{operator,store}.test.ts'];
+/** Files that take the operator away from everybody else. */
+const disturbing = ['test/e2e/operator.test.ts'];
 
 /**
  * One project per kind of test. `unit` needs nothing but Node; the others need the native cluster and are started by
@@ -10,6 +11,7 @@ const disturbing = ['test/e2e/{operator,store}.test.ts'];
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -65,8 +67,8 @@ export default defineConfig({
           exclude: disturbing,
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          // The tests of one file go side by side already, as many as two cores carry.
-          fileParallelism: false,
+          // The tests of one file go side by side as well: these are as many as two cores carry.
+          maxWorkers: 2,
           sequence: { groupOrder: 4 },
         },
       },

@@ -161,7 +161,7 @@ async function play(expected: Case, killAfter?: number): Promise<{ scenario: Sce
   return { scenario, died };
 }
 
-describe.each(cases)('$name', (expected) => {
+describe.concurrent.each(cases)('$name', (expected) => {
   test('ends the same whichever effect was the last', async () => {
     const calm = await play(expected);
     expect(calm.scenario.status.outcome?.result).toBe(expected.result);

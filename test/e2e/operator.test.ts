@@ -3,8 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PipelineRun } from '../../operator/api/types.ts';
 import { type Bed, openBed, stageOf, unique } from '../support/e2e/bed.ts';
 import { ownNode } from '../support/e2e/burst.ts';
+import { beginMove, expectMoved, jobsOf, podOf, WORKERS } from '../support/e2e/move.ts';
 import { killOperator } from '../support/e2e/operator.ts';
 import { settled, succeeded } from '../support/e2e/outcome.ts';
+import { killProcesses } from '../support/e2e/processes.ts';
 import { isWorking, writesItsName } from '../support/e2e/stages.ts';
 
 let bed: Bed;
@@ -46,4 +48,16 @@ test('killed at every step of a run, the operator goes on: each stage runs once,
   expect(stageOf(run, 'work')).toMatchObject({ attempt: 1, admitted: record.stages[1]?.admitted });
   expect(await bed.keys('models', `${uid}/`)).toHaveLength(1);
   expect(await bed.keys('lake', `${name}/to/`)).toHaveLength(2);
+});
+
+test('killed with one of three workers that copy: the others go on, and the bucket is whole', async () => {
+  const begun = await beginMove(bed, 900, 20);
+  expect((await jobsOf(bed, begun.uid)).map(({ spec }) => [spec.completions, spec.parallelism])).toEqual([
+    [WORKERS, WORKERS],
+  ]);
+  killProcesses(podOf(begun, 1).metadata.uid ?? '', (argv) => argv.includes('copy'));
+  await killOperator(bed, { replaced: true });
+  const run = await expectMoved(bed, begun, 900, 1);
+  expect(stageOf(run, 'arrange')?.workers?.failed).toBe(1);
+  expect(stageOf(run, 'arrange')?.disruptions ?? 0).toBe(0);
 });

@@ -1,32 +1,18 @@
 /** A results store that refuses: runs end all the same, and their records follow when it is back. */
-import { rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { PipelineRun } from '../../operator/api/types.ts';
 import { type Bed, conditionOf, openBed, unique } from '../support/e2e/bed.ts';
-import { COMMIT_TIMEOUT_SECONDS, RESULTS_BUCKET } from '../support/e2e/names.ts';
+import { COMMIT_TIMEOUT_SECONDS } from '../support/e2e/names.ts';
 import { settled } from '../support/e2e/outcome.ts';
-import { storeFolder } from '../support/e2e/resultsfolder.ts';
+import { takeAway } from '../support/e2e/resultsfolder.ts';
 
 let bed: Bed;
-let bucket: string;
-let elsewhere: string;
-let isAway = false;
+let bringBack = (): Promise<void> => Promise.resolve();
 
 beforeAll(async () => {
   bed = await openBed();
-  bucket = join(storeFolder(bed), RESULTS_BUCKET);
-  elsewhere = join(dirname(storeFolder(bed)), 'bucket-taken-away');
 });
-const takeAway = async (): Promise<void> => {
-  await rename(bucket, elsewhere);
-  isAway = true;
-};
-const bringBack = async (): Promise<void> => {
-  if (isAway) await rename(elsewhere, bucket);
-  isAway = false;
-};
-afterEach(bringBack);
+afterEach(() => bringBack());
 afterAll(() => bed.close());
 
 /** Waits until the run is terminal and its compute deleted, although its record is not stored. */
@@ -59,7 +45,7 @@ test('runs that end while the store refuses are terminal after commitTimeoutSeco
     await bed.until(name, 'running', (run) =>
       ['Running', 'Finalizing'].includes(run.status?.stages?.[0]?.state ?? ''),
     );
-  await takeAway();
+  bringBack = await takeAway(bed, [ends, canceled, deleted]);
   await bed.patch(names.canceled, { cancel: true });
 
   const asked = Date.now();
