@@ -4,6 +4,11 @@ import { LongestFirst } from './test/support/longestfirst.ts';
 /** Files that take the operator away from everybody else. */
 const disturbing = ['test/e2e/operator.test.ts'];
 
+/** Files that start the server that their project names. */
+export const judged = ['copy', 'copy-crash', 'copy-faults', 'copy-model'].map(
+  (name) => `test/integration/${name}.test.ts`,
+);
+
 /**
  * One project per kind of test. `unit` needs nothing but Node; the others need the native cluster and are started by
  * `npm test`, which brings one up first. Tests that wait for a cluster cost little while they do: more files go on at
@@ -43,7 +48,7 @@ export default defineConfig({
           // The copy engine once more, before a server with other ways.
           name: 'radosgw',
           provide: { judge: 'radosgw' },
-          include: ['test/integration/copy*.test.ts'],
+          include: judged,
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 3,

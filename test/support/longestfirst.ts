@@ -5,6 +5,15 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * knows no times, so they are here. `many` keeps the processor busy; it is over when those begin that promise times.
  */
 const LONG: readonly string[] = [
+  'crash/operator',
+  'loopback/fetch',
+  'loopback/copy-double',
+  'integration/copy-command',
+  'integration/copy-crash',
+  'integration/cluster-nodes',
+  'integration/copy-workers',
+  'integration/cluster-lifecycle',
+  'integration/copy-audit',
   'e2e/store',
   'e2e/many',
   'e2e/faults',

@@ -1,6 +1,5 @@
 import type { Background } from '../cluster/background.ts';
 import { openCluster, startCluster } from '../cluster/cluster.ts';
-import { installTestPackages } from '../cluster/debian.ts';
 import type { Cluster } from '../cluster/types.ts';
 import { buildImages, type DemoImages, providePrograms } from '../demo/setup.ts';
 
@@ -38,7 +37,7 @@ export function provideClusters({
   say,
 }: SharedClusterOptions): ReadonlyMap<ClusterKind, Promise<SharedCluster>> {
   // One compiles for both; a cluster that nobody runs pods in need not wait for images.
-  const programs = prepareMachine(kinds, say);
+  const programs = kinds.size > 0 ? providePrograms(say) : undefined;
   const provide = async (kind: ClusterKind): Promise<SharedCluster> => {
     await programs;
     const images = kind === 'nodes' ? await buildImages(say) : undefined;
@@ -57,12 +56,6 @@ export function provideClusters({
     return { environment: environmentOf(cluster, images), stop: () => cluster.stop() };
   };
   return new Map([...kinds].map((kind) => [kind, provide(kind)]));
-}
-
-async function prepareMachine(kinds: ReadonlySet<ClusterKind>, say: (line: string) => void): Promise<void> {
-  // Not the clusters': the tests that need them try again, and say what is wrong.
-  if (kinds.has('api')) await installTestPackages(say).catch((error: unknown) => say(String(error)));
-  if (kinds.size > 0) await providePrograms(say);
 }
 
 /** No store credentials in the environment: a test that needs some must say which. */

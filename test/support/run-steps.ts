@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installTestPackages } from '../cluster/debian.ts';
 import { provideGo } from '../cluster/go.ts';
 import { projectRoot } from '../cluster/paths.ts';
 import type { ClusterKind } from './run-cluster.ts';
@@ -34,12 +35,12 @@ export const steps: readonly Step[] = [
   commandStep('crds', ['node', 'crds/generate.ts', '--check']),
   { name: 'unit', run: (context) => runVitest('unit', 10 * minute, context) },
   { name: 'go', run: runGo },
+  { name: 'radosgw', run: runRadosgw },
   {
     name: 'integration',
     cluster: 'api',
     run: (context) => runVitest('integration', 20 * minute, context),
   },
-  { name: 'radosgw', cluster: 'api', run: (context) => runVitest('radosgw', 20 * minute, context) },
   { name: 'chart', cluster: 'api', run: (context) => runVitest('chart', 10 * minute, context) },
   { name: 'e2e', cluster: 'nodes', run: (context) => runVitest('e2e*', 40 * minute, context) },
 ];
@@ -90,6 +91,11 @@ async function runVitest(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function runRadosgw(context: StepContext): Promise<Tally> {
+  await installTestPackages(context.say);
+  return runVitest('radosgw', 20 * minute, context);
 }
 
 async function runGo({ signal, say, cgroup }: StepContext): Promise<Tally> {

@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { glob, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { judged } from '../../vitest.config.ts';
 import { runCommand } from '../support/run-command.ts';
 import { performSteps, type StepResult } from '../support/run-perform.ts';
 import { type Step, type StepContext, steps } from '../support/run-steps.ts';
@@ -90,11 +91,21 @@ describe('the steps', () => {
       'crds',
       'unit',
       'go',
-      'integration',
       'radosgw',
+      'integration',
       'chart',
       'e2e',
     ]);
+  });
+});
+
+describe('the second server', () => {
+  it('judges every file that starts the server of its project, and no other', async () => {
+    const root = join(import.meta.dirname, '../..');
+    const files: string[] = [];
+    for await (const path of glob('test/integration/*.test.ts', { cwd: root }))
+      if ((await readFile(join(root, path), 'utf8')).includes('startJudge')) files.push(path);
+    expect(files.toSorted()).toEqual(judged.toSorted());
   });
 });
 
