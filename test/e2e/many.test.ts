@@ -4,7 +4,7 @@ import { RUN_REASONS } from '../../operator/api/reasons.ts';
 import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
 import { type Bed, conditionOf, openBed, stageOf, unique } from '../support/e2e/bed.ts';
 import { NAMESPACE } from '../support/e2e/names.ts';
-import { settled } from '../support/e2e/outcome.ts';
+import { gapsOf, settled } from '../support/e2e/outcome.ts';
 
 const RUNS = 50;
 /** Every tenth run fails, so that a right outcome is not just always the same one. */
@@ -73,6 +73,7 @@ test('fifty runs applied at once all end, each with its own outcome and log, and
     expect(stageOf(run, 'work')?.message ?? '').toMatch(fails(n) ? /exit code 7/ : /^(?!.*exit code)/);
     const record = await settled(bed, run);
     expect(record.stages[0]?.attempts).toHaveLength(1);
+    expect(await gapsOf(bed, run, record), name).toEqual([]);
     expect(record.stages[0]?.attempts[0]?.logs?.complete, name).toBe(true);
     uids.add(run.metadata.uid);
   }

@@ -4,6 +4,7 @@ import type { PipelineRun } from '../../operator/api/types.ts';
 import { type Bed, conditionOf, openBed, unique } from '../support/e2e/bed.ts';
 import { COMMIT_TIMEOUT_SECONDS } from '../support/e2e/names.ts';
 import { settled } from '../support/e2e/outcome.ts';
+import { killProcesses } from '../support/e2e/processes.ts';
 import { takeAway } from '../support/e2e/resultsfolder.ts';
 
 let bed: Bed;
@@ -32,21 +33,20 @@ async function withoutRecord(name: string): Promise<PipelineRun> {
 }
 
 test('runs that end while the store refuses are terminal after commitTimeoutSeconds, keep no compute, and are recorded later; a deleted one goes with a warning', async () => {
-  const spec = (seconds: number) => ({
-    stages: [bed.shell('work', `echo begun; sleep ${seconds}; echo ended`)],
-  });
+  const spec = { stages: [bed.shell('work', 'echo begun; sleep 600; echo ended')] };
   const names = { ends: unique('ends'), canceled: unique('canceled'), deleted: unique('deleted') };
   const [ends, canceled, deleted] = await Promise.all([
-    bed.apply(names.ends, spec(4)),
-    bed.apply(names.canceled, spec(600)),
-    bed.apply(names.deleted, spec(600)),
+    bed.apply(names.ends, spec),
+    bed.apply(names.canceled, spec),
+    bed.apply(names.deleted, spec),
   ]);
   for (const name of Object.values(names))
-    await bed.until(name, 'running', (run) =>
-      ['Running', 'Finalizing'].includes(run.status?.stages?.[0]?.state ?? ''),
-    );
+    await bed.until(name, 'running', (run) => run.status?.stages?.[0]?.state === 'Running');
   bringBack = await takeAway(bed, [ends, canceled, deleted]);
   await bed.patch(names.canceled, { cancel: true });
+  // Whose sleep is over goes on to its end.
+  for (const pod of await bed.pods(ends))
+    killProcesses(pod.metadata.uid ?? '', (argv) => argv[0] === 'sleep');
 
   const asked = Date.now();
   await bed.delete(names.deleted);

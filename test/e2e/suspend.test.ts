@@ -19,7 +19,7 @@ const isSuspended = (run: PipelineRun): boolean =>
 async function suspend(name: string, uid: string): Promise<void> {
   await bed.patch(name, { suspend: true });
   await bed.until(name, 'suspended', isSuspended);
-  await expect.poll(() => bed.pods(uid), { timeout: 30_000 }).toEqual([]);
+  await bed.podsGone(uid);
 }
 
 test.concurrent('while running it ends the pod with its log; resume runs it again without counting a retry', async () => {
@@ -77,7 +77,7 @@ test.concurrent('a pod that is lost while it stores outputs is followed by anoth
   await bed.patch(brought.name, { suspend: true });
   await bed.until(brought.name, 'suspended', isSuspended);
   killProcesses(first?.metadata.uid ?? '', (argv) => argv.includes('agent'));
-  await expect.poll(() => bed.pods(brought.uid), { timeout: 30_000 }).toEqual([]);
+  await bed.podsGone(brought.uid);
   await brought.letGo();
   await bed.patch(brought.name, { suspend: false });
   const run = await succeeded(bed, brought.name);

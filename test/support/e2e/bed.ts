@@ -113,6 +113,15 @@ export class Bed {
     return (await this.client.list(pods, undefined, { labelSelector: selector })).items;
   }
 
+  /** Waits until no pod of the run is left. */
+  async podsGone(runUID: string): Promise<void> {
+    const end = Date.now() + PATIENCE_MS;
+    for (let left = await this.pods(runUID); left.length > 0; left = await this.pods(runUID)) {
+      if (Date.now() > end) throw new Error(`pods are still there: ${JSON.stringify(left)}`);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+
   /** Names of everything with the run's label. */
   async left(runUID: string): Promise<string[]> {
     const labelSelector = `${LABEL.runUID}=${runUID}`;

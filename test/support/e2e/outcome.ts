@@ -35,6 +35,14 @@ export async function settled(bed: Bed, run: PipelineRun): Promise<RunRecord> {
   return record;
 }
 
+/** What is missing in the log of a run's only attempt. */
+export async function gapsOf(bed: Bed, run: PipelineRun, record: RunRecord): Promise<unknown[]> {
+  const { logs } = record.stages[0]?.attempts[0] ?? {};
+  if (logs === undefined) throw new Error(`run ${run.metadata.name} has no log`);
+  const relative = logs.key.split(`${run.metadata.uid}/`).at(-1) ?? '';
+  return logIndex.parse(JSON.parse(await bed.result(run, relative))).gaps;
+}
+
 /** Waits for the end of a run, which must be a good one. */
 export async function succeeded(bed: Bed, name: string): Promise<PipelineRun> {
   const run = await bed.finished(name);
