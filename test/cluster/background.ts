@@ -8,8 +8,8 @@ const PREFIX = 'ebb-background-';
  * Against 1024 (`cpu.shares`) and 100 (`cpu.weight`) of everybody else: next to nothing while others want the processor, but
  * enough that no time limit is missed when they want it for a minute.
  */
-const SHARES = 64;
-const WEIGHT = 6;
+const small = { shares: 64, weight: 6 };
+const usual = { shares: 1024, weight: 100 };
 
 /** A cgroup whose processes have the processor time that others leave. `nice` would not do: it does not reach beyond a session. */
 export interface Background {
@@ -17,6 +17,8 @@ export interface Background {
   readonly membership: string;
   /** Puts a running cluster, by the name of its cgroup, in the background as well. */
   take(cluster: string): Promise<void>;
+  /** There is nobody to make way for any more. */
+  release(): Promise<void>;
   /** What is in it must have ended. */
   remove(): Promise<void>;
 }
@@ -30,21 +32,33 @@ export async function makeBackground(): Promise<Background> {
   if (isUnified) await writeFile(join(hierarchy, 'cgroup.subtree_control'), '+cpu');
   try {
     await mkdir(join(hierarchy, name), { recursive: true });
-    await yieldProcessor(join(hierarchy, name));
+    await weigh(join(hierarchy, name), small);
   } catch (error) {
     await removeCgroup(name);
     throw error;
   }
   const membership = membershipIn(hierarchy, name);
+  const weighed = [join(hierarchy, name)];
+  let weight = small;
   return {
     membership,
-    take: (cluster) => (isUnified ? yieldProcessor(join(hierarchy, cluster)) : adopt(membership, cluster)),
+    take: async (cluster) => {
+      if (!isUnified) return await adopt(membership, cluster);
+      const folder = join(hierarchy, cluster);
+      await weigh(folder, weight);
+      weighed.push(folder);
+    },
+    release: async () => {
+      weight = usual;
+      // A cluster may have gone down since.
+      for (const folder of weighed) await weigh(folder, usual).catch(() => undefined);
+    },
     remove: () => removeCgroup(name),
   };
 }
 
-async function yieldProcessor(folder: string): Promise<void> {
-  const [file, value] = isUnified ? ['cpu.weight', WEIGHT] : ['cpu.shares', SHARES];
+async function weigh(folder: string, { shares, weight }: typeof usual): Promise<void> {
+  const [file, value] = isUnified ? ['cpu.weight', weight] : ['cpu.shares', shares];
   await writeFile(join(folder, file), String(value), { flag: 'r+' });
 }
 

@@ -58,6 +58,8 @@ test('a cluster that is taken has a small weight, and its processes are still kn
   await background.take(cluster);
   expect(await weightOf((await readFile(`/proc/${pid}/cgroup`, 'utf8')).trim())).toBeLessThan(0.1);
   expect(processesIn(cluster)).toEqual([pid]);
+  await background.release();
+  expect(await weightOf((await readFile(`/proc/${pid}/cgroup`, 'utf8')).trim())).toBe(1);
 });
 
 test('nothing is left of it, nor of one whose run was killed', async () => {

@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { type Background, makeBackground } from '../cluster/background.ts';
-import { provideClusters, type SharedCluster } from './run-cluster.ts';
+import { type ClusterKind, provideClusters, type SharedCluster } from './run-cluster.ts';
 import { performSteps, secondsSince, type StepResult, untilInterrupted } from './run-perform.ts';
 import { type Step, steps } from './run-steps.ts';
 import { addTallies, exitCode, failOnce, lastLine } from './run-tally.ts';
@@ -64,10 +64,14 @@ async function main(wanted: readonly Step[]): Promise<number> {
       background,
       signal,
       say,
+      onUnneeded: async (kind) => {
+        if (kind === 'nodes') await background?.release();
+        await takeDown(clusters, kind);
+      },
       onResult: (result) => done.push(result),
     });
   } finally {
-    await Promise.all([...clusters.values()].map(takeDown));
+    await Promise.all([...clusters.keys()].map((kind) => takeDown(clusters, kind)));
     await background?.remove();
   }
   return summarize(wanted);
@@ -90,12 +94,19 @@ async function provideBackground(wanted: readonly Step[]): Promise<Background | 
   }
 }
 
-async function takeDown(cluster: Promise<SharedCluster>): Promise<void> {
+/** Harmless when it has been done. */
+async function takeDown(
+  clusters: Map<ClusterKind, Promise<SharedCluster>>,
+  kind: ClusterKind,
+): Promise<void> {
+  const cluster = clusters.get(kind);
+  clusters.delete(kind);
+  if (cluster === undefined) return;
   const start = performance.now();
   try {
     const shared = await untilInterrupted(cluster, interrupted.signal);
     await shared.stop();
-    say(`  [cluster] taken down in ${secondsSince(start)} s`);
+    say(`  [cluster] ${kind}: taken down in ${secondsSince(start)} s`);
   } catch (error) {
     say(`  [cluster] ${error instanceof Error ? error.message : String(error)}`);
   }

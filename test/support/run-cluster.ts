@@ -35,7 +35,7 @@ export function provideClusters({
   kinds,
   background,
   say,
-}: SharedClusterOptions): ReadonlyMap<ClusterKind, Promise<SharedCluster>> {
+}: SharedClusterOptions): Map<ClusterKind, Promise<SharedCluster>> {
   // One compiles for both; a cluster that nobody runs pods in need not wait for images.
   const programs = kinds.size > 0 ? providePrograms(say) : undefined;
   const provide = async (kind: ClusterKind): Promise<SharedCluster> => {

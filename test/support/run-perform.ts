@@ -19,6 +19,8 @@ export interface PerformOptions {
   readonly background: Background | undefined;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
+  /** Told that no step needs this cluster any more. */
+  readonly onUnneeded: (cluster: ClusterKind) => Promise<void>;
   /** Told the result of each step as it ends. */
   readonly onResult: (result: StepResult) => void;
 }
@@ -28,6 +30,8 @@ export async function performSteps(steps: readonly Step[], options: PerformOptio
   await Promise.all(
     lanes.map(async (lane) => {
       for (const step of lane) await perform(step, options);
+      for (const cluster of new Set(lane.flatMap((step) => step.cluster ?? [])))
+        await options.onUnneeded(cluster);
     }),
   );
 }

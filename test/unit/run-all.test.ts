@@ -113,6 +113,7 @@ describe('lanes', () => {
   const background = {
     membership: '/background',
     take: () => Promise.resolve(),
+    release: () => Promise.resolve(),
     remove: () => Promise.resolve(),
   };
   const shared = { environment: {}, stop: () => Promise.resolve() };
@@ -143,6 +144,7 @@ describe('lanes', () => {
         background: isBackground ? background : undefined,
         signal: controller.signal,
         say: () => undefined,
+        onUnneeded: async (cluster) => void log.push(`${cluster} unneeded`),
         onResult: (result) => results.push(result),
       },
     );
@@ -158,12 +160,15 @@ describe('lanes', () => {
     const { all, log, results, contexts, end, settle } = perform(true);
     await settle();
     expect(log.splice(0)).toEqual(['lint begins', 'integration begins', 'e2e begins']);
+    await end('e2e');
+    expect(log.splice(0)).toEqual(['nodes unneeded']);
     await end('integration', new Error('broke'));
     expect(log.splice(0)).toEqual(['chart begins']);
     await end('lint');
     expect(log.splice(0)).toEqual(['unit begins']);
-    for (const name of ['unit', 'chart', 'e2e']) await end(name);
+    for (const name of ['unit', 'chart']) await end(name);
     await all;
+    expect(log).toEqual(['api unneeded']);
     expect(Object.fromEntries([...contexts].map(([name, { cgroup }]) => [name, cgroup]))).toEqual({
       lint: '/background',
       unit: '/background',
@@ -185,6 +190,7 @@ describe('lanes', () => {
       await end(name);
     }
     await all;
+    expect(log).toEqual(['api unneeded', 'nodes unneeded']);
   });
 
   it('begin nothing more once they are interrupted', async () => {
@@ -194,7 +200,11 @@ describe('lanes', () => {
     controller.abort();
     for (const name of ['lint', 'integration', 'e2e']) await end(name);
     await all;
-    expect(log).toEqual(['lint begins', 'integration begins', 'e2e begins']);
+    expect(log.filter((line) => line.endsWith('begins'))).toEqual([
+      'lint begins',
+      'integration begins',
+      'e2e begins',
+    ]);
   });
 });
 
