@@ -193,7 +193,8 @@ export class CopyBed {
 
   /** Starts a worker as a process of its own, to be killed. */
   async spawn(copy: CopyStage, options: PodOptions = {}): Promise<ChildProcess> {
-    const env = { ...(await this.environment(copy, options)), PATH: process.env['PATH'] };
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
+    const env = { ...(await this.environment(copy, options)), PATH, NODE_COMPILE_CACHE };
     return spawn(process.execPath, [childProgram], { env, stdio: ['ignore', 'ignore', 'inherit'] });
   }
 

@@ -36,6 +36,7 @@ export class CopyCommand {
     const home = await mkdtemp(join(tmpdir(), 'ebbflow-home-'));
     return new CopyCommand(home, {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       HOME: home,
       AWS_ACCESS_KEY_ID: gateway.accessKeyId,
       AWS_SECRET_ACCESS_KEY: gateway.secretAccessKey,
