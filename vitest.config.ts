@@ -9,6 +9,9 @@ export const judged = ['copy', 'copy-crash', 'copy-faults', 'copy-model'].map(
   (name) => `test/integration/${name}.test.ts`,
 );
 
+/** Against a hang, not against a slow machine: tests that go on beside whole runs get the processor that those leave. */
+const longLimits = { testTimeout: 300_000, hookTimeout: 300_000 };
+
 /**
  * One project per kind of test. `unit` needs nothing but Node; the others need the native cluster and are started by
  * `npm test`, which brings one up first. Tests that wait for a cluster cost little while they do: more files go on at
@@ -22,9 +25,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,property,golden,crash,loopback}/**/*.test.ts'],
-          // Against a hang, not against a slow machine: whole lives of an operator pass in a test.
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          ...longLimits,
           // No test leaves anything in a module: to load them all anew for each file took more time than the tests.
           isolate: false,
           maxWorkers: 3,
@@ -37,8 +38,7 @@ export default defineConfig({
           provide: { judge: 'versitygw' },
           globalSetup: ['test/support/examples/definition.ts'],
           include: ['test/integration/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          ...longLimits,
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
@@ -49,8 +49,7 @@ export default defineConfig({
           name: 'radosgw',
           provide: { judge: 'radosgw' },
           include: judged,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          ...longLimits,
           maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
@@ -59,7 +58,7 @@ export default defineConfig({
         test: {
           name: 'chart',
           include: ['test/chart/**/*.test.ts'],
-          testTimeout: 60_000,
+          ...longLimits,
           maxWorkers: 3,
           sequence: { groupOrder: 3 },
         },

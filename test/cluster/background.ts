@@ -5,10 +5,10 @@ import { cpuHierarchy, isUnified, membershipIn, processesIn, removeCgroup } from
 
 const PREFIX = 'ebb-background-';
 /**
- * Against 1024 (`cpu.shares`) and 100 (`cpu.weight`) of everybody else: next to nothing while others want the processor, but
- * enough that no time limit is missed when they want it for a minute.
+ * What each of the others has is 1024 (`cpu.shares`) or 100 (`cpu.weight`), and whole runs are several of them: this is about
+ * a tenth while they want the processor, enough that nothing here is taken for dead.
  */
-const small = { shares: 64, weight: 6 };
+const small = { shares: 256, weight: 25 };
 const usual = { shares: 1024, weight: 100 };
 
 /** A cgroup whose processes have the processor time that others leave. `nice` would not do: it does not reach beyond a session. */

@@ -151,4 +151,4 @@ test('any objects and any rule: the bucket is what the model says, or nothing wa
   await fc.assert(property, { numRuns: 60 });
   // The test is worth something only while both happen.
   expect(Math.min(seen.copied, seen.refused)).toBeGreaterThan(3);
-}, 120_000);
+});
