@@ -71,7 +71,7 @@ export default defineConfig({
           exclude: disturbing,
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          // The tests of one file go side by side as well: these are as many as two cores carry.
+          // Files follow one another, but for one that mostly waits: see openBed.
           maxWorkers: 2,
           sequence: { groupOrder: 4 },
         },

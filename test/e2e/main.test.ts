@@ -1,7 +1,7 @@
 /** The main job: copy and rename, compute on it, keep outputs, logs and the record, leave nothing. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { logIndex, runRecord, workerManifest } from '../../workers/contract/manifests.ts';
-import { burst } from '../support/e2e/burst.ts';
+import { fromZero } from '../support/e2e/burst.ts';
 import { type Bed, conditionOf, openBed, stageOf, unique } from '../support/e2e/bed.ts';
 
 let bed: Bed;
@@ -9,12 +9,6 @@ beforeAll(async () => {
   bed = await openBed();
 });
 afterAll(() => bed.close());
-
-/** A kind of node that no other test asks for: what an earlier test has left behind does not fit. */
-const fresh = {
-  ...burst,
-  nodeSelector: { ...burst.nodeSelector, 'node.kubernetes.io/instance-type': 'ebb-2x' },
-};
 
 describe('a run of three stages on nodes that come from zero', () => {
   test('copies and renames, computes, and leaves outputs, logs and a record, but no Job and no pod', async () => {
@@ -25,7 +19,7 @@ describe('a run of three stages on nodes that come from zero', () => {
     const uid = await bed.apply(name, {
       pipeline: 'digits',
       stores: bed.stores,
-      placement: fresh,
+      placement: fromZero,
       stages: [
         {
           name: 'arrange',

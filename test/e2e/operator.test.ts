@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PipelineRun } from '../../operator/api/types.ts';
 import { type Bed, openBed, stageOf, unique } from '../support/e2e/bed.ts';
-import { ownNode } from '../support/e2e/burst.ts';
+import { fromZero, ownNode } from '../support/e2e/burst.ts';
 import { beginMove, expectMoved, jobsOf, podOf, WORKERS } from '../support/e2e/move.ts';
 import { killOperator } from '../support/e2e/operator.ts';
 import { settled, succeeded } from '../support/e2e/outcome.ts';
@@ -23,7 +23,7 @@ test('killed at every step of a run, the operator goes on: each stage runs once,
     stages: [
       {
         name: 'arrange',
-        ...ownNode,
+        placement: fromZero,
         copy: {
           source: { bucket: 'raw', prefix: `${name}/` },
           destination: { bucket: 'lake', prefix: `${name}/to/` },

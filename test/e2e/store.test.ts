@@ -11,7 +11,7 @@ let bed: Bed;
 let bringBack = (): Promise<void> => Promise.resolve();
 
 beforeAll(async () => {
-  bed = await openBed();
+  bed = await openBed({ beside: true });
 });
 afterEach(() => bringBack());
 afterAll(() => bed.close());

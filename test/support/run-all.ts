@@ -89,8 +89,9 @@ async function main(wanted: readonly Step[]): Promise<number> {
  * one cluster for everything: tests of the first kind take away what an operator lives by.
  */
 async function provideBackground(wanted: readonly Step[]): Promise<Background | undefined> {
-  const lanes = new Set(wanted.map(({ cluster }) => cluster));
-  if (!lanes.has('nodes') || lanes.size === 1 || values.cluster !== undefined) return undefined;
+  const wholeRuns = wanted.filter(({ cluster }) => cluster === 'nodes').length;
+  const isNeeded = wholeRuns > 0 && wholeRuns < wanted.length;
+  if (!isNeeded || values.cluster !== undefined) return undefined;
   try {
     return await makeBackground();
   } catch (error) {

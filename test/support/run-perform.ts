@@ -1,7 +1,7 @@
 /**
- * Steps of one cluster, or of none, follow one another; such lanes go side by side. Whole runs promise things within
- * seconds, and on two cores they could not keep that beside other work: everything but the lane of `nodes` has the
- * processor time that this one leaves. Where that cannot be arranged there is one lane.
+ * Two lanes side by side, in each of them one step after the other. Whole runs promise things within seconds, and on two
+ * cores they could not keep that beside equals: the other lane has the processor time that theirs leaves. Where that
+ * cannot be arranged there is one lane.
  */
 import type { Background } from '../cluster/background.ts';
 import type { ClusterKind, SharedCluster } from './run-cluster.ts';
@@ -26,7 +26,7 @@ export interface PerformOptions {
 }
 
 export async function performSteps(steps: readonly Step[], options: PerformOptions): Promise<void> {
-  const lanes = options.background ? [...Map.groupBy(steps, ({ cluster }) => cluster).values()] : [steps];
+  const lanes = options.background ? [...Map.groupBy(steps, isWholeRuns).values()] : [steps];
   await Promise.all(
     lanes.map(async (lane) => {
       for (const step of lane) await perform(step, options);
@@ -34,6 +34,10 @@ export async function performSteps(steps: readonly Step[], options: PerformOptio
         await options.onUnneeded(cluster);
     }),
   );
+}
+
+function isWholeRuns({ cluster }: Step): boolean {
+  return cluster === 'nodes';
 }
 
 async function perform(step: Step, options: PerformOptions): Promise<void> {
@@ -54,7 +58,7 @@ async function perform(step: Step, options: PerformOptions): Promise<void> {
     tally = await step.run({
       signal,
       say: (line) => say(`  [${step.name}] ${line}`),
-      cgroup: step.cluster === 'nodes' ? undefined : background?.membership,
+      cgroup: isWholeRuns(step) ? undefined : background?.membership,
       clusterEnvironment,
     });
   } catch (error) {

@@ -36,12 +36,13 @@ export const steps: readonly Step[] = [
   { name: 'unit', run: (context) => runVitest('unit', 10 * minute, context) },
   { name: 'go', run: runGo },
   { name: 'radosgw', run: runRadosgw },
+  { name: 'chart', cluster: 'api', run: (context) => runVitest('chart', 10 * minute, context) },
+  // Last, because most of it waits, and whole runs may be over by then.
   {
     name: 'integration',
     cluster: 'api',
     run: (context) => runVitest('integration', 20 * minute, context),
   },
-  { name: 'chart', cluster: 'api', run: (context) => runVitest('chart', 10 * minute, context) },
   { name: 'e2e', cluster: 'nodes', run: (context) => runVitest('e2e*', 40 * minute, context) },
 ];
 

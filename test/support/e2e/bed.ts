@@ -19,6 +19,7 @@ import { openCluster } from '../../cluster/cluster.ts';
 import type { Cluster } from '../../cluster/types.ts';
 import { connectStore, listKeys } from '../../demo/seed.ts';
 import { NAMESPACE, RESULTS_BUCKET } from './names.ts';
+import { takeTurn } from './turn.ts';
 
 /** Longest time that anything in a test may take before it is called stuck. */
 const PATIENCE_MS = 180_000;
@@ -30,7 +31,10 @@ export class Bed {
   /** Image of the operator and the workers; it has a shell and coreutils, so stages of tests run in it too. */
   readonly image: string;
 
-  constructor(cluster: Cluster, client: KubeClient, image: string) {
+  readonly #giveBack: () => void;
+
+  constructor(cluster: Cluster, client: KubeClient, image: string, giveBack: () => void) {
+    this.#giveBack = giveBack;
     this.cluster = cluster;
     this.client = client;
     this.image = image;
@@ -169,6 +173,7 @@ export class Bed {
   }
 
   async close(): Promise<void> {
+    this.#giveBack();
     await this.client.close();
   }
 }
@@ -197,7 +202,8 @@ export function stageOf(
 /** A name that no other test uses. */
 export const unique = (name: string): string => `${name}-${randomUUID().slice(0, 6)}`;
 
-export async function openBed(): Promise<Bed> {
+/** `beside`: for what mostly waits and can go on beside another file. All others follow one another. */
+export async function openBed({ beside = false } = {}): Promise<Bed> {
   const { EBBFLOW_TEST_CLUSTER: name, EBBFLOW_TEST_IMAGE: image } = process.env;
   if (name === undefined || image === undefined)
     throw new Error(
@@ -205,5 +211,6 @@ export async function openBed(): Promise<Bed> {
     );
   const cluster = await openCluster(name);
   const access = await loadClusterAccess({ kubeconfig: cluster.kubeconfig });
-  return new Bed(cluster, createKubeClient({ access, userAgent: 'ebbflow-e2e/0' }), image);
+  const giveBack = beside ? () => undefined : await takeTurn(name);
+  return new Bed(cluster, createKubeClient({ access, userAgent: 'ebbflow-e2e/0' }), image, giveBack);
 }

@@ -17,3 +17,9 @@ export const ownNode = {
   },
   resources: { requests: { cpu: '600m', memory: '128Mi' } },
 } satisfies Partial<PipelineRunSpec['stages'][number]>;
+
+/** A kind of node that no test near this one asks for: what others have left behind does not fit, so that it comes from zero. */
+export const fromZero = {
+  ...burst,
+  nodeSelector: { ...burst.nodeSelector, 'node.kubernetes.io/instance-type': 'ebb-2x' },
+} satisfies PipelineRunSpec['placement'];

@@ -15,7 +15,7 @@ import {
 } from './names.ts';
 
 export async function setup(): Promise<void> {
-  const bed = await openBed();
+  const bed = await openBed({ beside: true });
   const { cluster, image } = bed;
   const namespaces = [SYSTEM_NAMESPACE, NAMESPACE, 'other'];
   const secrets = [
