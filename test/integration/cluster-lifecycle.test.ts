@@ -62,7 +62,7 @@ async function startElsewhere(name: string, systemNode: boolean): Promise<ChildP
   throw new Error('the other process ended without a cluster');
 }
 
-describe('a cluster', { timeout: 120_000 }, () => {
+describe('a cluster', { timeout: 300_000 }, () => {
   it('stands beside another one, and each goes without a trace', async () => {
     const [one, two] = await Promise.all(
       ['one', 'two'].map((label) => startCluster({ ...bare, name: nameOf(label) })),

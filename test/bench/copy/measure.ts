@@ -20,6 +20,9 @@ export interface Measured {
 /** The shell says which process it started, and at the end what that used: it waits for it, and so is told by the kernel. */
 const waiter = '"$@" & echo $! >&3; wait $!; code=$?; times >&3; exit $code';
 
+/** The kernel may count in ticks of 10 ms. Who used less would have used nothing, and with nothing nobody can be compared. */
+const TICK = 0.01;
+
 /** Milliseconds between looks at the memory. The kernel keeps the peak, so only a rise in the last moments is missed. */
 const lookEvery = 20;
 
@@ -57,7 +60,7 @@ export async function measure(
   signal.throwIfAborted();
   if (code !== 0)
     throw new Error(`${command} ${args[0]} ended with code ${code}: ${words.stderr || words.stdout}`);
-  return { seconds, cpuSeconds: cpuOf(words.facts), peakBytes, stdout: words.stdout };
+  return { seconds, cpuSeconds: Math.max(TICK, cpuOf(words.facts)), peakBytes, stdout: words.stdout };
 }
 
 const ignore = (): void => undefined;
