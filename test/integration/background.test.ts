@@ -54,7 +54,7 @@ test('a cluster that is taken has a small weight, and its processes are still kn
   await makeCgroup(`${cluster}/control`);
   const spec = { name: 'etcd', command: 'sleep', args: ['600'], cgroup: `${cluster}/control` };
   const { pid } = startProcess(folder, spec);
-  await expect.poll(() => processesIn(cluster)).toEqual([pid]);
+  await expect.poll(() => processesIn(cluster), { timeout: 120_000 }).toEqual([pid]);
   await background.take(cluster);
   expect(await weightOf((await readFile(`/proc/${pid}/cgroup`, 'utf8')).trim())).toBeLessThan(0.5);
   expect(processesIn(cluster)).toEqual([pid]);

@@ -83,7 +83,7 @@ test('a run is captured, committed, found again by a fresh operator, and its log
 
   const heir = createService(store, (options) => log.read(options));
   await heir.start(signal);
-  await expect.poll(() => heir.indexComplete).toBe(true);
+  await expect.poll(() => heir.indexComplete, { timeout: 120_000 }).toBe(true);
   expect(heir.index?.dump()).toEqual(rows);
   expect(await heir.findRecord({ namespace: 'team', uid: uid(8) }, signal)).toEqual(record);
   expect((await heir.commit(input, signal)).record).toEqual(record);

@@ -44,7 +44,7 @@ let job: Job;
 
 async function kubectl(...args: string[]): Promise<string> {
   const env = { ...process.env, KUBECONFIG: testKubeconfig() };
-  const { stdout } = await promisify(execFile)('kubectl', args, { env, timeout: 30_000 });
+  const { stdout } = await promisify(execFile)('kubectl', args, { env, timeout: 120_000 });
   return stdout.trim();
 }
 

@@ -265,7 +265,7 @@ describe('uploads that a killed worker left behind', () => {
     const inParts = { ...copy, multipartThreshold: '5Mi' };
     const child = await bed.spawn(inParts);
     const { uploads } = double.store.bucket('dst');
-    await vi.waitFor(() => expect(uploads.size).toBe(5), { timeout: 20_000 });
+    await vi.waitFor(() => expect(uploads.size).toBe(5), { timeout: 120_000 });
     child.kill('SIGKILL');
     await once(child, 'exit');
     double.setFaults([]);

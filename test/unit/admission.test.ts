@@ -51,7 +51,7 @@ describe('admission', () => {
         { spec: { ...spec, suspend: true }, status: { stages: [stage] } },
       ),
     );
-    const asked = decideAdmission(client, pipelineRuns, candidate, AbortSignal.timeout(5_000));
+    const asked = decideAdmission(client, pipelineRuns, candidate, AbortSignal.timeout(120_000));
     await expect(asked).rejects.toMatchObject({ code: 'RUN_SUSPENDED' });
     expect(JSON.stringify(api.world.get(path))).not.toContain('pod-b');
     await client.close();

@@ -60,7 +60,7 @@ function apply(
     wrote,
     fence: () => undefined,
   };
-  return applyActions(actions, observedOf(run, { jobs }), deps, AbortSignal.timeout(10_000));
+  return applyActions(actions, observedOf(run, { jobs }), deps, AbortSignal.timeout(120_000));
 }
 
 const identity = { name: 'nightly', namespace: 'data', uid: 'run-uid' };

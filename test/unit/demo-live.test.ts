@@ -178,7 +178,7 @@ test('the workers of a copy are one stage: what they have done, of what is plann
     const job = jobOf('arrange');
     const pod = podOf(job, { name, status: runningSince(0, 'copy') });
     pod.metadata.annotations = { 'batch.kubernetes.io/job-completion-index': String(index) };
-    taps.look(pod, AbortSignal.timeout(10_000));
+    taps.look(pod, AbortSignal.timeout(120_000));
   }
   await all;
   expect(taps.progress.get('arrange')).toMatchObject({ done: 7, total: 10, unit: 'objects' });

@@ -151,7 +151,7 @@ test('all logs of a run count down together, however few of them are closed at a
   for (const one of refs) world.service.logs.observe(one, podOf(one, 'Failed', { main: 1 }));
   await until(() => log.reads.length > 0);
   const waiting = commitWaits(world.store, ref);
-  const committing = world.service.commit({ ...input, attempts: refs }, AbortSignal.timeout(10_000));
+  const committing = world.service.commit({ ...input, attempts: refs }, AbortSignal.timeout(120_000));
   committing.catch(() => undefined);
   await waiting;
   await clock.advance(IDLE_MS + 1);

@@ -74,7 +74,7 @@ function bed(stored: readonly WorkerManifest[]) {
       reports: facts.reports('run-uid'),
       heard: facts.heard('run-uid'),
     });
-    const signal = AbortSignal.timeout(10_000);
+    const signal = AbortSignal.timeout(120_000);
     await askStore(run, questionsOf(observed), { facts, results, clock }, silentLogger, signal);
     return [...facts.reports('run-uid').keys()].toSorted();
   };
@@ -180,7 +180,7 @@ describe('a store that takes too long', () => {
     const ask = async (): Promise<ReadonlySet<string>> => {
       const deps = { facts, results, clock };
       const questions = questionsOf(observed());
-      return (await askStore(both, questions, deps, silentLogger, AbortSignal.timeout(10_000))).unanswered;
+      return (await askStore(both, questions, deps, silentLogger, AbortSignal.timeout(120_000))).unanswered;
     };
     return { fate, asked, ask };
   }
@@ -240,6 +240,6 @@ test('single pods are asked about before whole Jobs, whose answers take longer',
     { about: 'Pod' as const, attempt },
   ];
   const deps = { facts: new WorkerFacts(clock, () => undefined), results, clock };
-  await askStore(run, questions, deps, silentLogger, AbortSignal.timeout(10_000));
+  await askStore(run, questions, deps, silentLogger, AbortSignal.timeout(120_000));
   expect(asked).toEqual([attempt.podUID, 'workers of work']);
 });

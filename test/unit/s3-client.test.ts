@@ -68,7 +68,7 @@ describe('one request', () => {
     };
     try {
       const first = send(60_000);
-      await vi.waitFor(() => expect(held).toHaveLength(1), { timeout: 20_000 });
+      await vi.waitFor(() => expect(held).toHaveLength(1), { timeout: 120_000 });
       const patient = send(500);
       await sleep(600);
       held[0]?.end();
@@ -110,7 +110,7 @@ describe('one request', () => {
     handle = () => undefined;
     const abort = new AbortController();
     const waiting = getObject(client, object, abort.signal);
-    await vi.waitFor(() => expect(seen).toHaveLength(1));
+    await vi.waitFor(() => expect(seen).toHaveLength(1), { timeout: 120_000 });
     abort.abort(new Error('told to stop'));
     await expect(waiting).rejects.toThrow('told to stop');
     expect(seen).toHaveLength(1);

@@ -114,7 +114,7 @@ describe('answers', () => {
     answer = (socket) => socket.write(ok);
     expect(await bodyOf(get())).toBe('ok');
     sockets[0]?.write('HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n');
-    await vi.waitFor(() => expect(sockets[0]?.destroyed).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(sockets[0]?.destroyed).toBe(true), { timeout: 120_000 });
     expect(await bodyOf(get())).toBe('ok');
   });
 });
@@ -132,7 +132,7 @@ describe('connections', () => {
   test('a request that was broken off takes its connection with it, and not that of another', async () => {
     answer = () => undefined;
     const [first, second, waits] = [get('/1'), get('/2'), get('/3')];
-    await vi.waitFor(() => expect(heard.join('')).toMatch(/GET[^]*GET/), { timeout: 10_000 });
+    await vi.waitFor(() => expect(heard.join('')).toMatch(/GET[^]*GET/), { timeout: 120_000 });
     waits.abort(new Error('not wanted'));
     first.abort(new Error('enough'));
     await expect(waits.answer).rejects.toThrow('not wanted');
@@ -165,14 +165,14 @@ describe('connections', () => {
       expect(await bodyOf(get())).toBe('ok');
       await vi.advanceTimersByTimeAsync(5_000);
       vi.useRealTimers();
-      await vi.waitFor(() => expect(sockets[0]?.destroyed).toBe(true), { timeout: 10_000 });
+      await vi.waitFor(() => expect(sockets[0]?.destroyed).toBe(true), { timeout: 120_000 });
     } finally {
       vi.useRealTimers();
     }
     expect(await bodyOf(get())).toBe('ok');
     const last = sockets.at(-1);
     last?.end();
-    await vi.waitFor(() => expect(last?.destroyed).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(last?.destroyed).toBe(true), { timeout: 120_000 });
     expect(await bodyOf(get())).toBe('ok');
   });
 
@@ -187,7 +187,7 @@ describe('connections', () => {
   test('what was given up while it waited gets no connection', async () => {
     answer = () => undefined;
     const all = Array.from({ length: 10 }, () => get());
-    await vi.waitFor(() => expect(sockets).toHaveLength(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(sockets).toHaveLength(2), { timeout: 120_000 });
     for (const exchange of all) exchange.abort(new Error('enough'));
     answer = (socket) => socket.write(ok);
     expect(await bodyOf(get())).toBe('ok');
@@ -197,7 +197,7 @@ describe('connections', () => {
   test('closing fails what is under way and what waits', async () => {
     answer = () => undefined;
     const all = [get(), get(), get()];
-    await vi.waitFor(() => expect(sockets).toHaveLength(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(sockets).toHaveLength(2), { timeout: 120_000 });
     connections.close();
     for (const exchange of all) await expect(exchange.answer).rejects.toThrow('the client is closed');
   });

@@ -35,7 +35,7 @@ async function write(state: StageState, done = 0): Promise<Written> {
   const run = runOf({ stages: [] }, stored);
   const path = `/apis/ebbflow.dev/v1alpha1/namespaces/data/pipelineruns/${run.metadata.name}`;
   const { metadata } = api.world.put(path, { metadata: { name: run.metadata.name, namespace: 'data' } });
-  const result = await writer.write(run, next, metadata.resourceVersion ?? '', AbortSignal.timeout(10_000));
+  const result = await writer.write(run, next, metadata.resourceVersion ?? '', AbortSignal.timeout(120_000));
   if (result.written) stored = next;
   return result;
 }

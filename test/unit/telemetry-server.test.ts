@@ -18,7 +18,7 @@ async function start(options: Partial<Parameters<typeof startTelemetryServer>[0]
   });
   const { port } = server;
   return async (path: string) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(120_000) });
     return { code: response.status, type: response.headers.get('content-type'), text: await response.text() };
   };
 }
