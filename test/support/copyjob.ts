@@ -36,9 +36,11 @@ export class CopyJob {
     await Promise.all([first, ...others]);
   }
 
-  /** kill -9 for the pod that an index has now, or for all. */
+  /** kill -9 for the pod that an index has now, or for all. Where that index has none, another dies for it. */
   kill(whom: number | 'all'): void {
-    for (const [index, pod] of this.#pods) if (whom === 'all' || whom === index) pod.kill('SIGKILL');
+    const living = [...this.#pods].filter(([, pod]) => pod.exitCode === null && !pod.killed);
+    const wanted = living.filter(([index]) => whom === 'all' || whom === index);
+    for (const [, pod] of wanted.length > 0 ? wanted : living.slice(0, 1)) pod.kill('SIGKILL');
   }
 
   async #runIndex(index: number): Promise<void> {
