@@ -23,8 +23,8 @@ export interface AttemptInput {
 }
 
 /** Labels of everything that belongs to one attempt. */
-function attemptLabels(
-  run: DeepReadonly<PipelineRun>,
+export function attemptLabels(
+  run: Pick<DeepReadonly<PipelineRun>, 'metadata'>,
   stage: string,
   attempt: number,
 ): Record<string, string> {

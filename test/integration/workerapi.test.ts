@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { jobName, LABEL } from '../../operator/api/names.ts';
+import { jobName } from '../../operator/api/names.ts';
 import type { PipelineRun } from '../../operator/api/types.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import { createKubeClient } from '../../operator/kube/http-client.ts';
@@ -10,6 +10,8 @@ import { loadClusterAccess } from '../../operator/kube/kubeconfig.ts';
 import { isNotFound } from '../../operator/kube/errors.ts';
 import { jobs, pods, type Resource } from '../../operator/kube/resource.ts';
 import type { Job, KubeObject, Pod } from '../../operator/kube/types.ts';
+import { attemptLabels } from '../../operator/pipelinerun/job.ts';
+import { ownerOf } from '../../operator/pipelinerun/ours.ts';
 import { pipelineRuns } from '../../operator/pipelinerun/resource.ts';
 import { identifyWorker } from '../../operator/workerapi/who.ts';
 import { TokenReviewer } from '../../operator/workerapi/tokens.ts';
@@ -108,26 +110,13 @@ beforeAll(async () => {
     Object.assign({ metadata: { name: metadata.name } }, { apiVersion, kind, spec }),
   );
   run = { ...decidedRun(), metadata: { ...metadata, namespace: here, uid: made.metadata.uid ?? '' } };
-  const labels = {
-    [LABEL.managedBy]: 'ebbflow',
-    [LABEL.runUID]: run.metadata.uid,
-    [LABEL.stage]: 'train',
-    [LABEL.attempt]: '1',
-  };
+  const labels = attemptLabels(run, 'train', 1);
   const theName = jobName(run.metadata, 'train', 1);
   job = await client.create(jobs, here, {
     metadata: {
       name: theName,
       labels,
-      ownerReferences: [
-        {
-          apiVersion: run.apiVersion,
-          kind: run.kind,
-          name: run.metadata.name,
-          uid: run.metadata.uid,
-          controller: true,
-        },
-      ],
+      ownerReferences: [ownerOf(run)],
     },
     spec: {
       // Nobody else's: the Job controller would let go of pods that it has not made itself.

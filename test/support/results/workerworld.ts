@@ -1,9 +1,11 @@
 /** Pods, Jobs, runs and tokens around a worker API, as an API server would have them. */
 import type { PipelineRun } from '../../../operator/api/types.ts';
-import { jobName, LABEL } from '../../../operator/api/names.ts';
+import { jobName } from '../../../operator/api/names.ts';
 import { systemClock } from '../../../operator/kube/clock.ts';
 import type { Logger, LogFields } from '../../../operator/kube/logger.ts';
 import type { Job, Pod, TokenReviewStatus } from '../../../operator/kube/types.ts';
+import { attemptLabels } from '../../../operator/pipelinerun/job.ts';
+import { ownerOf } from '../../../operator/pipelinerun/ours.ts';
 import type { WorkerApiDeps, WorkerCaller } from '../../../operator/workerapi/types.ts';
 import type { WorkerManifest } from '../../../workers/contract/manifests.ts';
 import type { ProgressRequest } from '../../../workers/contract/workerapi.ts';
@@ -53,12 +55,7 @@ export function reviewOf(pod: Pod): TokenReviewStatus {
 /** One train worker of the run `nightly`, with its token. Tests bend what they get. */
 export function createWorld(): WorkerWorld {
   const run = decidedRun();
-  const labels = {
-    [LABEL.managedBy]: 'ebbflow',
-    [LABEL.runUID]: run.metadata.uid,
-    [LABEL.stage]: 'train',
-    [LABEL.attempt]: '1',
-  };
+  const labels = attemptLabels(run, 'train', 1);
   const theName = jobName(run.metadata, 'train', 1);
   const job: Job = {
     metadata: {
@@ -66,15 +63,7 @@ export function createWorld(): WorkerWorld {
       namespace: 'team',
       uid: uid(50),
       labels,
-      ownerReferences: [
-        {
-          apiVersion: 'ebbflow.dev/v1alpha1',
-          kind: 'PipelineRun',
-          name: 'nightly',
-          uid: run.metadata.uid,
-          controller: true,
-        },
-      ],
+      ownerReferences: [ownerOf(run)],
     },
     spec: { template: { metadata: { labels }, spec: { containers: [] } } },
   };
