@@ -15,11 +15,14 @@ export class StageRefused extends Error {
   readonly code = 'STAGE_REFUSED';
   readonly stage: string;
   readonly reason: 'JobNameConflict' | 'InvalidSpec' | 'PodCreationRefused';
+  /** The cluster may take it later: quotas are freed and webhooks come back. */
+  readonly mayPass: boolean;
 
-  constructor(stage: string, reason: StageRefused['reason'], message: string) {
+  constructor(stage: string, reason: StageRefused['reason'], message: string, mayPass = false) {
     super(message);
     this.stage = stage;
     this.reason = reason;
+    this.mayPass = mayPass;
   }
 }
 
@@ -64,12 +67,13 @@ export async function createJob(
 function refusalOf(error: unknown, stage: string): unknown {
   if (!(error instanceof KubeError)) return error;
   if (isInvalid(error)) return new StageRefused(stage, 'InvalidSpec', error.message);
-  return REFUSED.has(error.status) ? new StageRefused(stage, 'PodCreationRefused', error.message) : error;
+  if (!REFUSED.has(error.status)) return error;
+  return new StageRefused(stage, 'PodCreationRefused', error.message, true);
 }
 
 /**
  * A Job whose labels are changed by something in the cluster cannot be watched, so it must not go on: nobody would see
- * it end. @throws StageRefused
+ * it end. The answer to our own write says so, and to the next one it would be the same. @throws StageRefused
  */
 async function refuseChanged(
   job: Job,

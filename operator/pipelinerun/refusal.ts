@@ -12,17 +12,16 @@ import type { Plan } from './types.ts';
 const AGAIN_MS = 5_000;
 
 /**
- * A Job that is invalid, or whose name is taken, fails its stage. One that is forbidden is tried again until
- * provisionTimeoutSeconds: quotas are freed and webhooks come back.
+ * A Job that is invalid, whose name is taken or that does not keep its labels fails its stage. One that is forbidden is
+ * tried again until provisionTimeoutSeconds.
  */
 export function refuseStage(plan: Plan, refusal: StageRefused, now: Date): Plan {
-  const { stage: name, reason } = refusal;
+  const { stage: name, reason, mayPass } = refusal;
   const message = clipStage(refusal.message, plan.status.stages?.length ?? 1);
-  const passing = reason === 'PodCreationRefused';
   const stages = (plan.status.stages ?? []).map((stage): StageStatus => {
     // What has ended is final.
     if (stage.name !== name || isTerminal(stage.state)) return stage;
-    if (passing) return { ...stage, state: 'Provisioning', reason, message };
+    if (mayPass) return { ...stage, state: 'Provisioning', reason, message };
     return { ...stage, state: 'Failed', reason, message, completionTime: formatTime(now) };
   });
   const status: PipelineRunStatus = { ...plan.status, stages };
@@ -36,7 +35,7 @@ export function refuseStage(plan: Plan, refusal: StageRefused, now: Date): Plan 
     ...plan,
     status,
     events: [...plan.events, event],
-    requeueAfterMs: passing ? Math.min(plan.requeueAfterMs ?? Infinity, AGAIN_MS) : 0,
+    requeueAfterMs: mayPass ? Math.min(plan.requeueAfterMs ?? Infinity, AGAIN_MS) : 0,
   };
 }
 

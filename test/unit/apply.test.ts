@@ -82,7 +82,7 @@ describe('a refused Job', () => {
   ])('by a webhook that answers %i is tried again until the stage times out', async (code, reason) => {
     api.plan({ on: 'write', fault: { kind: 'status', code, reason } });
     const { refusals } = await apply([create('one'), create('two')]);
-    expect(refusals).toMatchObject([{ stage: 'one', reason: 'PodCreationRefused' }]);
+    expect(refusals).toMatchObject([{ stage: 'one', reason: 'PodCreationRefused', mayPass: true }]);
     expect(api.world.list(JOBS)).toHaveLength(1);
   });
 });
@@ -136,10 +136,10 @@ describe('the Job of an attempt', () => {
       };
     };
 
-    test('is refused when it is created, and does not go on unseen', async () => {
+    test('is refused for good when it is created, and does not go on unseen', async () => {
       change();
       const { refusals } = await apply([create('one')]);
-      expect(refusals).toMatchObject([{ stage: 'one', reason: 'PodCreationRefused' }]);
+      expect(refusals).toMatchObject([{ stage: 'one', reason: 'PodCreationRefused', mayPass: false }]);
       expect(refusals[0]?.message).toContain(`changes the labels or the owner of Job ${name}`);
       expect(api.world.list(JOBS)).toEqual([]);
     });
@@ -149,7 +149,7 @@ describe('the Job of an attempt', () => {
       put({});
       const successor: Action = { type: 'CreateJob', stage: 'one', attempt: 2, activeSeconds: 0 };
       const { refusals } = await apply([confirm, successor]);
-      expect(refusals).toMatchObject([{ stage: 'one', reason: 'PodCreationRefused' }]);
+      expect(refusals).toMatchObject([{ stage: 'one', reason: 'PodCreationRefused', mayPass: false }]);
       expect(api.world.list(JOBS)).toEqual([]);
       expect(api.count(({ method }) => method === 'POST')).toBe(0);
     });

@@ -100,6 +100,16 @@ test('what is not of a run is left alone when it ends, and no event says that an
   expect(events.at(-1)).toMatchObject({ reason: 'ForeignObject', action: 'FinishRun' });
 });
 
+test.each([
+  ['that quotas or webhooks may yet take is created again soon', true, 'Provisioning', 5_000],
+  ['that something in the cluster changes each time fails its stage at once', false, 'Failed', 0],
+])('a Job %s', (_which, mayPass, state, requeueAfterMs) => {
+  const refusal = new StageRefused('work', 'PodCreationRefused', 'no', mayPass);
+  const refused = refuseStage(planAt(0, observedOf(runOf(work))), refusal, at(0));
+  expect(first(refused)).toMatchObject({ state, reason: 'PodCreationRefused', message: 'no' });
+  expect(refused.requeueAfterMs).toBe(requeueAfterMs);
+});
+
 test('a stage that has ended stays as it ended, whatever the cluster refuses then', () => {
   const plan = planAt(0, observedOf(runOf(copying, statusOf({ state: 'Failed', reason: 'JobDeleted' }))));
   const late = refuseStage(plan, new StageRefused('work', 'PodCreationRefused', 'no'), at(0));
