@@ -12,13 +12,6 @@ export interface AskDeps {
   clock: Clock;
 }
 
-export interface Asked {
-  /** Whether anything was asked now. */
-  asked: boolean;
-  /** Stages about whose workers the store has not answered yet. */
-  unanswered: ReadonlySet<string>;
-}
-
 /** One object is got for a pod; for the workers of a Job many are listed. */
 const TURNS = { Pod: 0, Plan: 1, Workers: 2 } as const;
 
@@ -27,6 +20,7 @@ const ASK_MS = 5_000;
 
 /**
  * What was asked a moment ago is left out; a store that does not answer is asked again.
+ * @returns whether anything was asked now.
  */
 export async function askStore(
   run: PipelineRun,
@@ -34,7 +28,7 @@ export async function askStore(
   deps: AskDeps,
   log: Logger,
   signal: AbortSignal,
-): Promise<Asked> {
+): Promise<boolean> {
   const { uid } = run.metadata;
   const { facts, clock } = deps;
   const late = new AbortController();
@@ -56,8 +50,25 @@ export async function askStore(
   }
   cancelTimer();
   signal.throwIfAborted();
-  const open = questions.filter((question) => !facts.wasAnswered(uid, nameOf(question)));
-  return { asked, unanswered: new Set(open.flatMap(stageOf)) };
+  return asked;
+}
+
+/**
+ * Stages about whose workers the store has not answered yet, and since when it should, in milliseconds since the epoch:
+ * where there are several questions, the newest.
+ */
+export function unansweredOf(
+  { metadata: { uid } }: PipelineRun,
+  questions: readonly Question[],
+  facts: WorkerFacts,
+): ReadonlyMap<string, number> {
+  const stages = new Map<string, number>();
+  for (const question of questions) {
+    const since = facts.wantedSince(uid, nameOf(question));
+    if (since === undefined) continue;
+    for (const stage of stageOf(question)) stages.set(stage, Math.max(since, stages.get(stage) ?? since));
+  }
+  return stages;
 }
 
 /** The stage whose end an answer may change. */

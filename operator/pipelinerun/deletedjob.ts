@@ -11,6 +11,7 @@ import { isFinished } from './podfacts.ts';
 import { retryOrFail, startAttempt } from './stageattempt.ts';
 import { clip } from './text.ts';
 import type { Action, StageInput, StagePlan } from './types.ts';
+import { awaitAdmitted } from './unanswered.ts';
 import { activeSeconds } from './usage.ts';
 
 /**
@@ -32,6 +33,8 @@ export function replaceDeleted(input: StageInput, children: Children): StagePlan
   const status = counted(input, children);
   const ending = endLeft(input, { ...status, state: 'Finalizing', reason: failure.reason, message });
   if (ending) return ending;
+  const waiting = awaitAdmitted(input);
+  if (waiting) return waiting;
   const next = retryOrFail(input, children, failure, false);
   return { ...next, actions: [{ type: 'ConfirmJobGone', stage: stage.name, attempt }, ...next.actions] };
 }
@@ -39,7 +42,11 @@ export function replaceDeleted(input: StageInput, children: Children): StagePlan
 /** An attempt that never had its Job, or lost it while it was suspended: nothing of it counts, its admission neither. */
 export function beginAttempt(input: StageInput): StagePlan {
   const { admitted: _ended, ...prior } = input.prior;
-  return endLeft(input, { ...input.prior, message: '' }) ?? startAttempt(input, prior, prior.attempt ?? 1);
+  return (
+    endLeft(input, { ...input.prior, message: '' }) ??
+    awaitAdmitted(input) ??
+    startAttempt(input, prior, prior.attempt ?? 1)
+  );
 }
 
 /** With the time of an attempt whose Job is gone. The status says so from then on, so that it is added once. */

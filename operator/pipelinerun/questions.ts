@@ -34,7 +34,7 @@ export function questionsOf(observed: Observed): Question[] {
       ...children.pods
         .filter((pod) => isSilent(stage, pod, observed))
         .flatMap((pod) => askPod(pod, observed)),
-      ...askAdmitted(stage, known, observed),
+      ...askAdmitted(stage, known, children, observed),
       ...askWorkers(stage, children, observed),
     ];
   });
@@ -60,15 +60,17 @@ function askPod(pod: DeepReadonly<Pod>, { run }: Observed): Question[] {
   return attempt ? [{ about: 'Pod', attempt }] : [];
 }
 
-/** The pod whose outputs count is gone: it may have stored all of them before that. */
+/** The pod whose outputs count is over, and it or its Job is gone: it may have stored all of them before that. */
 function askAdmitted(
   stage: Stage,
   known: StageStatus | undefined,
-  { run, pods, reports }: Observed,
+  children: Children,
+  { run, pods, reports, lostPods }: Observed,
 ): Question[] {
   const { admitted: podUID, attempt = 1 } = known ?? {};
   if (podUID === undefined || reports.has(podUID)) return [];
-  if (pods.some(({ metadata }) => metadata.uid === podUID)) return [];
+  const pod = pods.find(({ metadata }) => metadata.uid === podUID);
+  if (pod && (children.pods.includes(pod) || (!isFinished(pod) && !lostPods.has(podUID)))) return [];
   const { uid: runUID, name, namespace } = run.metadata;
   const what = { stage: stage.name, kind: stageKind(stage), index: 0, attempt };
   return [{ about: 'Pod', attempt: { runUID, run: name, namespace, ...what, podUID, podName: '' } }];

@@ -14,7 +14,7 @@ import type { Results } from '../results/types.ts';
 import type { PodSettings } from '../stages/settings.ts';
 import type { RunMetrics } from '../telemetry/runsink.ts';
 import { applyActions } from './apply.ts';
-import { askStore } from './askstore.ts';
+import { askStore, unansweredOf } from './askstore.ts';
 import { commitRecord, findEarlierRecord } from './commit.ts';
 import { type ApplyDeps, StillThere } from './effects.ts';
 import { tellForeign } from './end.ts';
@@ -67,9 +67,11 @@ async function reconcileRun(
   deps.ledger.begin(uid, run.status?.startTime ?? run.metadata.creationTimestamp, run.status?.nodes);
   const record = await findEarlierRecord(run, deps, log, signal);
   const told = observe(run, deps, deps.clock.now(), record);
-  const { asked, unanswered } = await askStore(run, questionsOf(told), deps, log, signal);
+  const asked = await askStore(run, questionsOf(told), deps, log, signal);
   const now = deps.clock.now();
-  const observed = { ...(asked ? observe(run, deps, now, record) : told), unanswered };
+  const seen = asked ? observe(run, deps, now, record) : told;
+  // What became a question while the others were asked has no answer either.
+  const observed = { ...seen, unanswered: unansweredOf(run, questionsOf(seen), deps.facts) };
   const plan = planRun(observed, now);
   watchPending(run, plan, deps);
   const looks = [

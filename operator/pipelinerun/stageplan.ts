@@ -18,7 +18,7 @@ import { followJob } from './stagework.ts';
 import { outcomeOf } from './success.ts';
 import { clip } from './text.ts';
 import type { StageInput, StagePlan } from './types.ts';
-import { awaitAnswer } from './unanswered.ts';
+import { awaitAdmitted, awaitAnswer } from './unanswered.ts';
 
 export function planStage(given: StageInput): StagePlan {
   const { stage, readiness, observed } = given;
@@ -56,7 +56,7 @@ export function planStage(given: StageInput): StagePlan {
   if (isConditionTrue(job, 'Failed'))
     return awaitAnswer(input, job) ?? retryOrFail(input, children, failureOf(input, children, job), false);
   if (input.suspended) return suspendAttempt(input, children, job);
-  if (job.spec.suspend === true) return resumeAttempt(input, children, job);
+  if (job.spec.suspend === true) return awaitAdmitted(input) ?? resumeAttempt(input, children, job);
   return followJob(input, children, job);
 }
 

@@ -27,8 +27,8 @@ export interface Observed {
   reports: ReadonlyMap<string, WorkerManifest>;
   /** UIDs of the copy Jobs whose workers' last words have all been looked for in the store. */
   heard: ReadonlySet<string>;
-  /** Stages of which the store could not be asked, or did not say, what their workers have left. */
-  unanswered?: ReadonlySet<string>;
+  /** Stages of which the store could not be asked, or did not say, what their workers have left, and since when, in milliseconds since the epoch. */
+  unanswered?: ReadonlyMap<string, number>;
   /** Workers that the stored plan of a copy stage has shards for, by stage. */
   plans: ReadonlyMap<string, number>;
   /** Summed over the workers of a stage. */

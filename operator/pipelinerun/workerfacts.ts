@@ -18,6 +18,15 @@ export interface FactSource {
   podUID: string;
 }
 
+interface Look {
+  /** Since when it is wanted, in milliseconds since the epoch. */
+  readonly since: number;
+  /** When it was last looked for, in monotonic milliseconds. */
+  at: number;
+  /** Whether the store has ever answered. */
+  answered: boolean;
+}
+
 interface RunFacts {
   reports: Map<string, WorkerManifest>;
   /** By stage, then by worker index: the newest pod of an index speaks for it. */
@@ -25,8 +34,8 @@ interface RunFacts {
   fenced: Set<string>;
   /** Workers that the plan of a copy has shards for, by stage. */
   planned: Map<string, number>;
-  /** What was looked for in the store, when, in monotonic milliseconds, and whether the store has ever answered. */
-  looked: Map<string, { at: number; answered: boolean }>;
+  /** What the store is asked for, by name. */
+  looked: Map<string, Look>;
   /** UIDs of copy Jobs that are over and whose workers were all heard. */
   heard: Set<string>;
   /** When the last report came, in monotonic milliseconds, until somebody asked. */
@@ -92,22 +101,29 @@ export class WorkerFacts {
 
   /** Whether it is time to look for something of the run in the store; what is not there is not asked for all the time. */
   mayLook(runUID: string, what: string): boolean {
-    const { looked } = this.#of(runUID);
+    const look = this.#lookFor(runUID, what);
     const now = this.#clock.monotonicMs();
-    const last = looked.get(what);
-    if (last !== undefined && now - last.at < LOOK_MS) return false;
-    looked.set(what, { at: now, answered: last?.answered ?? false });
+    if (now - look.at < LOOK_MS) return false;
+    look.at = now;
     return true;
   }
 
   /** The store has answered, if only that it has nothing. */
   answered(runUID: string, what: string): void {
-    const look = this.#of(runUID).looked.get(what);
-    if (look) look.answered = true;
+    this.#lookFor(runUID, what).answered = true;
   }
 
-  wasAnswered(runUID: string, what: string): boolean {
-    return this.#runs.get(runUID)?.looked.get(what)?.answered ?? false;
+  /** Since when an answer of the store is wanted, in milliseconds since the epoch; undefined once there is one. */
+  wantedSince(runUID: string, what: string): number | undefined {
+    const { since, answered } = this.#lookFor(runUID, what);
+    return answered ? undefined : since;
+  }
+
+  #lookFor(runUID: string, what: string): Look {
+    const { looked } = this.#of(runUID);
+    const look = looked.get(what) ?? { since: this.#clock.now().getTime(), at: -Infinity, answered: false };
+    looked.set(what, look);
+    return look;
   }
 
   /** From now on the pod gets nothing from the worker API any more. */

@@ -122,6 +122,42 @@ describe('the Job of a running stage that is gone', () => {
   });
 });
 
+describe('while the store has not said what the admitted pod of a Job that is gone has left', () => {
+  const admitted = 'job-work-1-pod';
+  const wanted = (seconds: number) => ({ unanswered: new Map([['work', at(seconds).getTime()]]) });
+  const suspended = { state: 'Waiting', reason: 'Suspended', admitted } as const;
+
+  test.each<[string, Partial<StageStatus>, Partial<Omit<Observed, 'run'>>]>([
+    ['no attempt follows', { admitted }, {}],
+    [
+      'none follows also when the pod was left and has ended',
+      { admitted },
+      { pods: [disowned({ status: ended(10, 60, 0) })] },
+    ],
+    ['the attempt does not begin again after a suspension', suspended, {}],
+    ['nor with a Job that is still there', suspended, { jobs: [jobOf('work', { spec: { suspend: true } })] }],
+  ])('%s, but not for ever', (_what, stage, more) => {
+    const waiting = plan(statusOf(stage), { ...more, ...wanted(41) });
+    expect(waiting.actions).toEqual([]);
+    expect(first(waiting)).toMatchObject(stage);
+    expect(waiting.requeueAfterMs).toBe(1_000);
+    const given = plan(statusOf(stage), { ...more, ...wanted(40) });
+    expect(first(given)?.admitted).toBeUndefined();
+  });
+
+  test('its pods end all the same', () => {
+    const pods = [disowned({ status: running(10) })];
+    expect(plan(statusOf({ admitted }), { pods, ...wanted(99) }).actions).toMatchObject([
+      { type: 'ConfirmJobGone' },
+      { type: 'DeletePod', uid: admitted },
+    ]);
+  });
+
+  test('a stage without an admitted pod waits for nothing', () => {
+    expect(first(plan(statusOf({}), wanted(99)))).toMatchObject({ attempt: 2 });
+  });
+});
+
 test('a Job that is being deleted counts as gone', () => {
   const job = jobOf('work', { deleted: 90 });
   const made = plan(statusOf({}), { jobs: [job], pods: [podOf(job, { status: ended(10, 99, 143) })] });

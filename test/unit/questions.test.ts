@@ -4,7 +4,7 @@ import type { Stage } from '../../operator/api/pipelinerun.ts';
 import type { StageStatus } from '../../operator/api/status.ts';
 import type { Job } from '../../operator/kube/types.ts';
 import { silentLogger } from '../../operator/kube/logger.ts';
-import { askStore } from '../../operator/pipelinerun/askstore.ts';
+import { askStore, unansweredOf } from '../../operator/pipelinerun/askstore.ts';
 import { attemptRef } from '../../operator/pipelinerun/attempts.ts';
 import { planRun } from '../../operator/pipelinerun/plan.ts';
 import { questionsOf } from '../../operator/pipelinerun/questions.ts';
@@ -120,6 +120,14 @@ describe('the last word of a pod', () => {
     expect(askedPods(plainStage, { admitted: 'gone' }, { jobs: [job], pods: [] })).toEqual(['gone']);
     expect(askedPods(plainStage, { admitted: uid }, { jobs: [job], pods: [open] })).toEqual([]);
   });
+
+  test.each<[string, Partial<Omit<Observed, 'run'>>, string[]]>([
+    ['has ended', { pods: [well] }, [uid]],
+    ['is lost with its node', { pods: [open], lostPods: new Set([uid]) }, [uid]],
+    ['still runs', { pods: [open] }, []],
+  ])('of the pod whose outputs count, without its Job, when it %s', (_what, more, asked) => {
+    expect(askedPods(plainStage, { admitted: uid }, more)).toEqual(asked);
+  });
 });
 
 test('the plan of a copy is asked for once its stage is seen to be running, until it is known', () => {
@@ -180,7 +188,8 @@ describe('a store that takes too long', () => {
     const ask = async (): Promise<ReadonlySet<string>> => {
       const deps = { facts, results, clock };
       const questions = questionsOf(observed());
-      return (await askStore(both, questions, deps, silentLogger, AbortSignal.timeout(120_000))).unanswered;
+      await askStore(both, questions, deps, silentLogger, AbortSignal.timeout(120_000));
+      return new Set(unansweredOf(both, questions, facts).keys());
     };
     return { fate, asked, ask };
   }
@@ -201,7 +210,7 @@ describe('a store that takes too long', () => {
   });
 
   test('holds back the failure of a stage, of which a worker may have left its success, but not for ever', () => {
-    const unanswered = new Set(['slow']);
+    const unanswered = new Map([['slow', at(20).getTime()]]);
     const states = (seconds: number): (string | undefined)[] => {
       const plan = planRun({ ...observedOf(both, { jobs, pods }), unanswered }, at(seconds));
       return plan.status.stages?.map(({ state }) => state) ?? [];
@@ -212,10 +221,28 @@ describe('a store that takes too long', () => {
   });
 
   test('is asked again soon', () => {
-    const unanswered = new Set(['slow']);
+    const unanswered = new Map([['slow', at(20).getTime()]]);
     const plan = planRun({ ...observedOf(both, { jobs, pods }), unanswered }, at(21));
     expect(plan.requeueAfterMs).toBeLessThanOrEqual(10_000);
   });
+});
+
+test('an answer is wanted from the moment on at which there is a question, asked or not, until there is one', async () => {
+  const clock = new ManualClock();
+  const facts = new WorkerFacts(clock, () => undefined);
+  const gone = runWith(plainStage, { admitted: 'gone' });
+  const questions = questionsOf(observedOf(gone));
+  const begun = clock.now().getTime();
+  expect(unansweredOf(gone, questions, facts)).toEqual(new Map([['work', begun]]));
+  await clock.advance(20_000);
+  expect(unansweredOf(gone, questions, facts)).toEqual(new Map([['work', begun]]));
+  const results = {
+    findManifest: async () => undefined,
+    findManifests: async () => [],
+    findPlan: async () => undefined,
+  };
+  await askStore(gone, questions, { facts, results, clock }, silentLogger, AbortSignal.timeout(120_000));
+  expect(unansweredOf(gone, questions, facts)).toEqual(new Map());
 });
 
 test('single pods are asked about before whole Jobs, whose answers take longer', async () => {
