@@ -24,6 +24,8 @@ export interface LogReaderOptions {
   /** Times in milliseconds; tests shorten them. */
   timing: ReaderTiming;
   signal: AbortSignal;
+  /** A stream has ended by itself: whether the log has ended, too, only the state of the container says. */
+  onEndOfStream: () => void;
 }
 
 export interface ReaderTiming {
@@ -118,6 +120,7 @@ export class LogReader {
         this.#failures = 0;
         early += 1;
         wholeStream = true;
+        this.#options.onEndOfStream();
         if (state === 'terminated') return { complete: true };
       } catch (error) {
         if (signal.aborted || isForeign(error)) throw error;

@@ -54,7 +54,7 @@ export class PodCapture {
   #closed = false;
   #settled = false;
   #writing: Promise<void> = Promise.resolve();
-  /** When something last went forward, in monotonic milliseconds. */
+  /** When something last went forward, if only to the end of a stream, in monotonic milliseconds. */
   #progressAt: number;
 
   constructor(attempt: AttemptRef, deps: PodCaptureDeps) {
@@ -197,8 +197,12 @@ export class PodCapture {
       }
     }
     if (!reading.result.complete) this.#index.addGap(container, reading.result.reason);
-    this.#progressAt = this.#deps.clock.monotonicMs();
+    this.#goForward();
     this.#advanceLoaded();
+  }
+
+  #goForward(): void {
+    this.#progressAt = this.#deps.clock.monotonicMs();
   }
 
   async #readFrom(container: LogContainer, reading: Reading): Promise<ReadResult> {
@@ -232,6 +236,8 @@ export class PodCapture {
       logger,
       timing,
       signal,
+      // A kubelet that serves a log to its end, again and again, is there; that it shows the end may take it long.
+      onEndOfStream: () => this.#goForward(),
     });
     reading.reader = reader;
     reader.note(reading.state);

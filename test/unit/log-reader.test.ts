@@ -44,6 +44,7 @@ function readEnded(log: FakeContainerLog, timing: Partial<ReaderTiming>) {
     logger: silentLogger,
     timing: { ...READER_TIMING, ...timing },
     signal,
+    onEndOfStream: () => undefined,
   });
   reader.note('terminated');
   const result = reader.run();

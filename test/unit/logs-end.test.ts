@@ -83,6 +83,55 @@ test('a pod that has reported and that its kubelet has not shown to run yet has 
   await world.service.stop();
 });
 
+/** The end of a pod whose worker has reported and that its kubelet still shows to run. */
+async function finishRunning(log: FakeContainerLog) {
+  const clock = new ManualClock();
+  const world = bed(log, IDLE_MS, clock);
+  const { logs } = world.service;
+  logs.observe(ref, podOf(ref, 'Running', { main: 'running' }));
+  await until(() => log.reads.length > 0);
+  const since = logs.conclude(ref.runUID);
+  const bounds = { since, idleMs: IDLE_MS, maxMs: 10 * IDLE_MS };
+  let over = false;
+  const index = logs.finish(ref.podUID, bounds, AbortSignal.timeout(60_000)).finally(() => {
+    over = true;
+  });
+  index.catch(() => undefined);
+  /** Lets time pass, in which the log is read to the end of a stream, or to a fault, at least once. */
+  const pass = async (ms: number): Promise<void> => {
+    await clock.advance(ms);
+    const before = log.reads.length;
+    await until(() => over || log.reads.length > before + 1);
+  };
+  return { world, logs, index, pass, ended: () => over };
+}
+
+test('a kubelet that shows the end of a container late, and serves its log meanwhile, costs nothing of it', async () => {
+  const { world, logs, index, pass, ended } = await finishRunning(endedLog());
+  for (let halves = 0; halves < 8; halves += 1) await pass(IDLE_MS / 2);
+  expect(ended()).toBe(false);
+  logs.observe(ref, podOf(ref, 'Succeeded', { main: 0 }));
+  expect(await index).toMatchObject({ complete: true, gaps: [] });
+  await world.service.stop();
+});
+
+test('a kubelet that never shows it is not waited for beyond the bounds of the commit', async () => {
+  const { world, index, pass, ended } = await finishRunning(endedLog());
+  for (let halves = 0; halves < 21 && !ended(); halves += 1) await pass(IDLE_MS / 2);
+  expect(await index).toMatchObject({ complete: false, gaps: [{ container: 'main' }] });
+  await world.service.stop();
+});
+
+test('a kubelet that does not serve the log either is given up sooner', async () => {
+  const log = endedLog();
+  log.fault = () => 'reset';
+  const { world, index, pass, ended } = await finishRunning(log);
+  // More than once: what came before the faults is stored first, and that is progress.
+  for (let times = 0; times < 8 && !ended(); times += 1) await pass(IDLE_MS + 1);
+  expect(await index).toMatchObject({ complete: false, gaps: [{ container: 'main' }] });
+  await world.service.stop();
+});
+
 test('a store that takes long to say what it has of a log costs nothing of it', async () => {
   const clock = new ManualClock();
   const world = bed(endedLog(), IDLE_MS, clock);
