@@ -71,6 +71,7 @@ export class LogReader {
   #concluding = false;
   /** Failed reads in a row. */
   #failures = 0;
+  #lastError: string | undefined;
   /** Reads that were given up because they were silent after the end of the container. */
   #silences = 0;
   /** Ends the wait or the stream that the new state makes pointless. */
@@ -105,6 +106,11 @@ export class LogReader {
     this.#changed = new AbortController();
   }
 
+  /** How the last read that has ended failed, in a word and a sentence; undefined where it did not. */
+  get lastError(): string | undefined {
+    return this.#lastError;
+  }
+
   /** @throws ForeignChunkError, or the signal's reason. */
   async run(): Promise<ReadResult> {
     const { signal } = this.#options;
@@ -118,14 +124,17 @@ export class LogReader {
       try {
         await this.#read(state);
         this.#failures = 0;
+        this.#lastError = undefined;
         early += 1;
         wholeStream = true;
         this.#options.onEndOfStream();
         if (state === 'terminated') return { complete: true };
       } catch (error) {
         if (signal.aborted || isForeign(error)) throw error;
+        const reason = `${codeOf(error)}: ${sentence(error)}`;
         if (!(error instanceof StreamCut)) {
           this.#failures += 1;
+          this.#lastError = reason;
           wholeStream = false;
           this.#options.logger.debug(
             { ...this.#options.target, failures: this.#failures, reason: sentence(error) },
@@ -133,7 +142,7 @@ export class LogReader {
           );
         }
         if (state === 'terminated' && this.#concluding && this.#failures >= MAX_FAILURES)
-          return { complete: false, reason: `${codeOf(error)}: ${sentence(error)}` };
+          return { complete: false, reason };
       }
       if (this.#state === 'gone') {
         await this.#options.log.flush();
@@ -190,8 +199,12 @@ export class LogReader {
     const linger = Math.min(idleMs, lingerMs * 2 ** Math.min(this.#silences, 8));
     const limit = this.#state === 'running' ? idleMs : linger;
     if (performance.now() - this.#lastByte <= limit) return;
-    if (this.#state === 'terminated') this.#silences += 1;
-    stream.abort(new StreamCut('the stream is silent'));
+    const silence = new StreamCut('the stream is silent');
+    if (this.#state === 'terminated') {
+      this.#silences += 1;
+      this.#lastError = `${silence.code}: ${silence.message}`;
+    }
+    stream.abort(silence);
   }
 
   async #consume(follow: boolean, signal: AbortSignal): Promise<void> {

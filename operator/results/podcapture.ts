@@ -121,8 +121,8 @@ export class PodCapture {
     if (!this.#settled) {
       this.#closed = true;
       this.#controller.abort(new Error(reason));
-      for (const [container, reading] of this.#readings)
-        if (reading.result === undefined) this.#index.addGap(container, reason);
+      for (const [container, { result, reader }] of this.#readings)
+        if (result === undefined) this.#index.addGap(container, withError(reason, reader?.lastError));
       this.#settled = true;
     }
     await this.#writing.catch(() => undefined);
@@ -284,6 +284,10 @@ export class PodCapture {
     this.#settled = true;
     this.#closed = true;
   }
+}
+
+function withError(reason: string, error: string | undefined): string {
+  return error === undefined ? reason : `${reason} (last error: ${error})`;
 }
 
 function waitFor(signal: AbortSignal): Promise<void> {

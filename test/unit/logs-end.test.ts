@@ -118,17 +118,21 @@ test('a kubelet that shows the end of a container late, and serves its log meanw
 test('a kubelet that never shows it is not waited for beyond the bounds of the commit', async () => {
   const { world, index, pass, ended } = await finishRunning(endedLog());
   for (let halves = 0; halves < 21 && !ended(); halves += 1) await pass(IDLE_MS / 2);
-  expect(await index).toMatchObject({ complete: false, gaps: [{ container: 'main' }] });
+  const reason = 'CaptureUnfinished: the log could not be read to its end in time';
+  expect(await index).toMatchObject({ complete: false, gaps: [{ container: 'main', reason }] });
   await world.service.stop();
 });
 
-test('a kubelet that does not serve the log either is given up sooner', async () => {
+test('a kubelet that does not serve the log either is given up sooner, and the index has its last words', async () => {
   const log = endedLog();
   log.fault = () => 'reset';
   const { world, index, pass, ended } = await finishRunning(log);
   // More than once: what came before the faults is stored first, and that is progress.
   for (let times = 0; times < 8 && !ended(); times += 1) await pass(IDLE_MS + 1);
-  expect(await index).toMatchObject({ complete: false, gaps: [{ container: 'main' }] });
+  const reason = expect.stringMatching(
+    /^CaptureUnfinished: .+ \(last error: Failed: the connection was reset\)$/,
+  );
+  expect(await index).toMatchObject({ complete: false, gaps: [{ container: 'main', reason }] });
   await world.service.stop();
 });
 
@@ -187,6 +191,22 @@ test('at the end of the run a log that cannot be read is given up, and the index
   expect(index).toMatchObject({ complete: false, gaps: [{ container: 'main' }] });
   expect(index?.gaps[0]?.reason).toContain('unable to retrieve container logs');
   await world.service.stop();
+});
+
+test('a log that is silent when it ought to be read is given up with these words', async () => {
+  const log = endedLog();
+  log.answerMs = 60_000;
+  const clock = new ManualClock();
+  const { service } = bed(log, IDLE_MS, clock);
+  service.logs.observe(ref, podOf(ref, 'Failed', { main: 1 }));
+  await until(() => log.reads.length > 1);
+  const since = service.logs.conclude(ref.runUID);
+  const bounds = { since, idleMs: IDLE_MS, maxMs: IDLE_MS };
+  const finishing = service.logs.finish(ref.podUID, bounds, AbortSignal.timeout(60_000));
+  await clock.advance(IDLE_MS + 1);
+  const reason = expect.stringContaining('(last error: StreamCut: the stream is silent)');
+  expect(await finishing).toMatchObject({ gaps: [{ reason }] });
+  await service.stop();
 });
 
 test('all logs of a run count down together, however few of them are closed at a time', async () => {
