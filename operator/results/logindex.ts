@@ -24,6 +24,11 @@ export function logHead(attempt: AttemptRef): Omit<LogIndex, 'capture' | 'comple
   };
 }
 
+/** The container that does the work of an attempt: what is missing is missing of its log, where none was ever seen. */
+export function workingContainer({ kind }: Pick<AttemptRef, 'kind'>): LogContainer {
+  return kind === 'copy' ? 'copy' : 'main';
+}
+
 export class AttemptIndex {
   readonly #store: ResultsStore;
   readonly #prefix: string;

@@ -10,7 +10,7 @@ import { type ChunkSink, ForeignChunkError } from './chunksink.ts';
 import { ContainerLog } from './containerlog.ts';
 import { insist } from './insist.ts';
 import type { Limiter } from './limiter.ts';
-import { AttemptIndex } from './logindex.ts';
+import { AttemptIndex, workingContainer } from './logindex.ts';
 import { type ContainerState, LogReader, type ReaderTiming, type ReadResult } from './logreader.ts';
 import { isOver, startedContainers } from './podview.ts';
 import type { SecretPattern } from './redact.ts';
@@ -123,6 +123,8 @@ export class PodCapture {
       this.#controller.abort(new Error(reason));
       for (const [container, { result, reader }] of this.#readings)
         if (result === undefined) this.#index.addGap(container, withError(reason, reader?.lastError));
+      // Its worker has reported, so it ran, and nobody has said so.
+      if (this.#readings.size === 0) this.#index.addGap(workingContainer(this.#attempt), reason);
       this.#settled = true;
     }
     await this.#writing.catch(() => undefined);

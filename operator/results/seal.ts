@@ -16,7 +16,7 @@ import {
 } from '../../workers/contract/manifests.ts';
 import { sha256Of } from './chunk.ts';
 import { type AttemptDocuments, type Document, serializeDocument } from './record.ts';
-import { logHead } from './logindex.ts';
+import { logHead, workingContainer } from './logindex.ts';
 import { loadStoredLog, parseLogIndex, sortChunks } from './resume.ts';
 import type { AttemptRef, ResultsStore } from './types.ts';
 
@@ -92,7 +92,7 @@ async function lostLogs(ref: AttemptRef, context: SealContext, signal: AbortSign
   const neverRan = index === undefined && chunks.length === 0 && ref.nodeName === undefined;
   const last = chunks.at(-1);
   const gap = {
-    container: last?.container ?? (ref.kind === 'copy' ? 'copy' : 'main'),
+    container: last?.container ?? workingContainer(ref),
     afterSeq: last?.seq ?? -1,
     ...(last === undefined ? {} : { from: last.t1 }),
     reason: 'PodGone: the pod was removed before its log was read to the end',

@@ -83,6 +83,19 @@ test('a pod that has reported and that its kubelet has not shown to run yet has 
   await world.service.stop();
 });
 
+test('one that it never shows to run has a log that nobody has read, not one without a line', async () => {
+  const clock = new ManualClock();
+  const { store, service } = bed(endedLog(), IDLE_MS, clock);
+  service.logs.observe(ref, podOf(ref, 'Pending', { main: 'waiting' }));
+  const waiting = commitWaits(store, ref);
+  const committing = service.commit(input, AbortSignal.timeout(60_000));
+  committing.catch(() => undefined);
+  await waiting;
+  await clock.advance(IDLE_MS + 1);
+  expect(logsOf(await committing)).toMatchObject({ complete: false, lines: 0 });
+  await service.stop();
+});
+
 /** The end of a pod whose worker has reported and that its kubelet still shows to run. */
 async function finishRunning(log: FakeContainerLog) {
   const clock = new ManualClock();
