@@ -1,10 +1,12 @@
 /** What the operator keeps of the cluster: runs, their Jobs and pods, and every Node. */
+import type { PipelineRun } from '../api/types.ts';
 import { KIND, LABEL, MANAGED_BY } from '../api/names.ts';
 import { Reflector, type ReflectorOptions } from '../kube/reflector.ts';
 import { jobs as jobResource, nodes as nodeResource, pods as podResource } from '../kube/resource.ts';
 import { Store } from '../kube/store.ts';
 import type { DeepReadonly, Job, KubeObject, Node, OwnerReference, Pod } from '../kube/types.ts';
 import { controllerOf } from '../kube/owners.ts';
+import { placeOf } from './ours.ts';
 import { type PipelineRunObject, pipelineRuns } from './resource.ts';
 
 export type RunCachesOptions = Pick<ReflectorOptions<KubeObject>, 'client' | 'clock' | 'logger' | 'metrics'>;
@@ -30,7 +32,10 @@ export class RunCaches {
       resource: podResource,
       logger,
       metrics,
-      indexes: { run: (pod) => [labelOf(pod)].filter((uid) => uid !== undefined) },
+      indexes: {
+        run: (pod) => [labelOf(pod)].filter((uid) => uid !== undefined),
+        stray: (pod) => (isStray(pod) ? [pod.metadata.namespace ?? ''] : []),
+      },
     });
     this.nodes = new Store({ resource: nodeResource, logger, metrics });
   }
@@ -40,18 +45,15 @@ export class RunCaches {
     return this.runs.byIndex('uid', uid)[0];
   }
 
-  /** The pods of the run of that UID. */
-  podsOf(runUID: string): readonly DeepReadonly<Pod>[] {
-    return this.pods.byIndex('run', runUID);
-  }
-
-  /** UID of the run of a Job or pod: by its owners, or where they are not known by its label, which anybody may take away. */
-  runUIDOf(object: DeepReadonly<KubeObject>): string | undefined {
+  /** UID of the run of a Job or pod: by its owners; where they are not known by its name, else by its label, which anybody may change. */
+  runUIDOf(object: DeepReadonly<Job | Pod>): string | undefined {
     const controller = controllerOf(object);
     const job = controller?.kind === 'Job' ? this.#jobOf(object, controller) : undefined;
     // One step and no more: anybody can write owners that lead back to where they began.
     const run = job ? controllerOf(job) : controller;
-    return run?.kind === KIND ? run.uid : labelOf(object);
+    if (run?.kind === KIND) return run.uid;
+    const named = isStray(object) ? this.runs.list().find((one) => placeOf(object, one)) : undefined;
+    return named?.metadata.uid ?? labelOf(object);
   }
 
   #jobOf(
@@ -88,6 +90,22 @@ export class RunCaches {
   get #stores(): readonly Pick<Store<KubeObject>, 'hasSynced' | 'synced'>[] {
     return [this.runs, this.jobs, this.pods, this.nodes];
   }
+}
+
+/**
+ * Pods that may be a run's: with its label, and those of its namespace, never many, that only their names can tell.
+ * Which of them are the run's, `placeOf` says.
+ */
+export function podsNear(
+  pods: Store<Pod>,
+  { namespace, uid }: PipelineRun['metadata'],
+): ReadonlySet<DeepReadonly<Pod>> {
+  return new Set([...pods.byIndex('run', uid), ...pods.byIndex('stray', namespace)]);
+}
+
+/** Without the label of its run, or without an owner: what it belongs to, its name says. */
+function isStray(object: DeepReadonly<KubeObject>): boolean {
+  return labelOf(object) === undefined || controllerOf(object) === undefined;
 }
 
 /** UID of the run that a Job or pod says it belongs to. */

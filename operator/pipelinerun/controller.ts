@@ -21,7 +21,7 @@ import type { PodSettings } from '../stages/settings.ts';
 import type { CopyState } from '../telemetry/registry.ts';
 import type { NodeLabels, RunMetrics } from '../telemetry/runsink.ts';
 import { attemptRef } from './attempts.ts';
-import { RunCaches } from './caches.ts';
+import { podsNear, RunCaches } from './caches.ts';
 import { createReconcile } from './reconcile.ts';
 import type { PipelineRunObject } from './resource.ts';
 import { StatusWriter } from './write.ts';
@@ -184,7 +184,7 @@ export class RunController {
       this.ledger.finish(run.metadata.uid, run.status.completionTime);
     this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
     // Pods are often told before their run after a restart; now the run can say what they are.
-    for (const pod of this.caches.podsOf(run.metadata.uid)) this.#observeLog(pod);
+    for (const pod of podsNear(this.caches.pods, run.metadata)) this.#observeLog(pod);
   }
 
   #podSeen(pod: DeepReadonly<Pod>): void {

@@ -8,6 +8,7 @@ import { explainPending } from '../nodes/pending.ts';
 import { startingReason } from '../nodes/starting.ts';
 import type { PendingWatcher } from '../nodes/watch.ts';
 import type { RunRecord } from '../../workers/contract/manifests.ts';
+import { podsNear } from './caches.ts';
 import { type Children, childrenOf, podsOf } from './children.ts';
 import { placeOf } from './ours.ts';
 import { isFinished, scheduledAt, startedAt } from './podfacts.ts';
@@ -40,7 +41,8 @@ export function observe(
   const { uid, name } = run.metadata;
   const jobs = deps.jobs.byOwner(uid).filter((job) => placeOf(job, run));
   const pods = jobs.flatMap((job) => podsOf(job, deps.pods.byOwner(job.metadata.uid ?? '')));
-  const orphans = deps.pods.byIndex('run', uid).filter((pod) => !pods.includes(pod) && placeOf(pod, run));
+  const near = [...podsNear(deps.pods, run.metadata)];
+  const orphans = near.filter((pod) => !pods.includes(pod) && placeOf(pod, run));
   const losses = new Map([...pods, ...orphans].map((pod) => [pod.metadata.uid ?? '', lossOf(pod, deps)]));
   const times = [...losses.values()].filter((time) => time !== undefined);
   const upcoming = times.filter((time) => time > now.getTime());
