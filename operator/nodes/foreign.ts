@@ -1,11 +1,9 @@
 /** Whether a node was there for pods of others before it had any of ours. Pure. */
-import { LABEL } from '../api/names.ts';
 import type { OwnerReference } from '../kube/types.ts';
 import { boundAt, type PodView } from './views.ts';
 
 export interface ForeignPodView extends PodView {
   readonly metadata: {
-    readonly labels?: Readonly<Record<string, string>> | undefined;
     readonly ownerReferences?: readonly Pick<OwnerReference, 'kind' | 'controller'>[] | undefined;
   };
 }
@@ -14,9 +12,13 @@ export interface ForeignPodView extends PodView {
 const EVERYWHERE: ReadonlySet<string> = new Set(['DaemonSet', 'Node']);
 
 /** Whether, of all pods on a node, one that is not ours was bound before `time` (milliseconds since 1970). */
-export function foreignPodBefore(pods: readonly ForeignPodView[], time: number): boolean {
+export function foreignPodBefore<T extends ForeignPodView>(
+  pods: readonly T[],
+  time: number,
+  isOurs: (pod: T) => boolean,
+): boolean {
   return pods.some((pod) => {
-    if (pod.metadata.labels?.[LABEL.runUID] !== undefined) return false;
+    if (isOurs(pod)) return false;
     if (pod.metadata.ownerReferences?.some(({ kind }) => EVERYWHERE.has(kind)) === true) return false;
     const bound = boundAt(pod);
     return bound !== undefined && bound < time;

@@ -1,5 +1,4 @@
 /** The ledger of nodes: which ones came up for a run, and how long they stood. */
-import { LABEL } from '../api/names.ts';
 import type { Clock } from '../kube/clock.ts';
 import { Claims } from './claims.ts';
 import { type NodeObjectView, readMachine } from './machine.ts';
@@ -23,7 +22,6 @@ const ORPHAN_MS = 10 * 60_000;
 export interface LedgerPodView extends PodView {
   readonly metadata: {
     readonly uid?: string | undefined;
-    readonly labels?: Readonly<Record<string, string>> | undefined;
   };
 }
 
@@ -145,12 +143,11 @@ export class NodeLedger {
     this.#sweep();
   }
 
-  /** One of our pods is there or changed. */
-  podSeen(pod: LedgerPodView): void {
+  /** A pod of the run is there or changed. */
+  podSeen(runUID: string, pod: LedgerPodView): void {
     const podUID = pod.metadata.uid;
-    const runUID = pod.metadata.labels?.[LABEL.runUID];
     const nodeName = pod.spec?.nodeName;
-    if (podUID === undefined || runUID === undefined || nodeName === undefined || nodeName === '') return;
+    if (podUID === undefined || nodeName === undefined || nodeName === '') return;
     if (this.#claims.has(nodeName, podUID)) return;
     this.#claims.add(nodeName, { runUID, podUID, boundAt: boundAt(pod) ?? this.#now() });
     for (const node of this.#nodes.values()) if (node.name === nodeName) this.#count(node);

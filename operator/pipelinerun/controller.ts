@@ -16,7 +16,7 @@ import { foreignPodBefore } from '../nodes/foreign.ts';
 import { NodeLedger } from '../nodes/ledger.ts';
 import type { LedgerNode, NodesRecord } from '../nodes/record.ts';
 import { PendingWatcher } from '../nodes/watch.ts';
-import type { Results } from '../results/types.ts';
+import type { AttemptRef, Results } from '../results/types.ts';
 import type { PodSettings } from '../stages/settings.ts';
 import type { CopyState } from '../telemetry/registry.ts';
 import type { NodeLabels, RunMetrics } from '../telemetry/runsink.ts';
@@ -66,7 +66,8 @@ export class RunController {
       onFinal: (record) => void this.#writeNodes(record),
       onLaunched: (node) => metrics.runs.nodeLaunched(labelsOf(node)),
       onGone: (node, seconds) => metrics.runs.nodeGone(labelsOf(node), seconds),
-      othersCameFirst: async (node, before) => foreignPodBefore(await this.#podsOn(node.name), before),
+      othersCameFirst: async ({ name }, before) =>
+        foreignPodBefore(await this.#podsOn(name), before, (pod) => this.#attemptOf(pod) !== undefined),
     });
     this.#pending = new PendingWatcher({
       client,
@@ -184,19 +185,25 @@ export class RunController {
       this.ledger.finish(run.metadata.uid, run.status.completionTime);
     this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);
     // Pods are often told before their run after a restart; now the run can say what they are.
-    for (const pod of podsNear(this.caches.pods, run.metadata)) this.#observeLog(pod);
+    for (const pod of podsNear(this.caches.pods, run.metadata)) this.#tell(pod);
   }
 
   #podSeen(pod: DeepReadonly<Pod>): void {
-    this.ledger.podSeen(pod);
-    this.#observeLog(pod);
+    this.#tell(pod);
     this.#enqueue(this.caches.runUIDOf(pod));
   }
 
-  #observeLog(pod: DeepReadonly<Pod>): void {
+  /** What is no run's is neither counted nor read, whatever it says it is. */
+  #tell(pod: DeepReadonly<Pod>): void {
+    const attempt = this.#attemptOf(pod);
+    if (!attempt) return;
+    this.ledger.podSeen(attempt.runUID, pod);
+    this.#options.results.logs.observe(attempt, pod);
+  }
+
+  #attemptOf(pod: DeepReadonly<Pod>): AttemptRef | undefined {
     const run = this.caches.runByUID(this.caches.runUIDOf(pod) ?? '');
-    const attempt = run && attemptRef(run, pod);
-    if (attempt) this.#options.results.logs.observe(attempt, pod);
+    return run && attemptRef(run, pod);
   }
 
   #nodeSeen(node: DeepReadonly<Node>): void {

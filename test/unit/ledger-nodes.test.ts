@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { LABEL } from '../../operator/api/names.ts';
 import type { Clock } from '../../operator/kube/clock.ts';
 import { foreignPodBefore } from '../../operator/nodes/foreign.ts';
 import { NodeLedger, type NodeLedgerOptions } from '../../operator/nodes/ledger.ts';
@@ -42,7 +41,7 @@ const node = (name: string, created: number, uid = `uid-${name}`) => ({
   },
 });
 const pod = (runUID: string, nodeName: string | undefined, bound: number, uid = `${runUID}@${bound}`) => ({
-  metadata: { uid, labels: { [LABEL.runUID]: runUID } },
+  metadata: { uid },
   spec: { nodeName },
   status: { conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: time(bound) }] },
 });
@@ -71,10 +70,10 @@ describe('the node ledger', () => {
     ledger.begin('r', time(10));
     clock.to(20);
     ledger.nodeSeen(node('n', 20));
-    ledger.podSeen(pod('r', undefined, 0));
+    ledger.podSeen('r', pod('r', undefined, 0));
     expect(ledger.figures('r')).toEqual({ launched: 0, nodeSeconds: 0 });
     clock.to(25);
-    ledger.podSeen(pod('r', 'n', 25));
+    ledger.podSeen('r', pod('r', 'n', 25));
     clock.to(50);
     expect(ledger.figures('r')).toEqual({ launched: 1, nodeSeconds: 30 });
 
@@ -114,7 +113,7 @@ describe('the node ledger', () => {
     const ledger = make();
     const tell = [
       () => ledger.nodeSeen(node('n', 20)),
-      () => ledger.podSeen(pod('r', 'n', 25)),
+      () => ledger.podSeen('r', pod('r', 'n', 25)),
       () => ledger.begin('r', time(10)),
     ];
     for (const index of order) tell[index]?.();
@@ -127,10 +126,10 @@ describe('the node ledger', () => {
     ledger.begin('b', time(110));
     clock.to(130);
     ledger.nodeSeen(node('old', 99));
-    ledger.podSeen(pod('a', 'old', 101));
+    ledger.podSeen('a', pod('a', 'old', 101));
     ledger.nodeSeen(node('n', 120));
-    ledger.podSeen(pod('b', 'n', 128));
-    ledger.podSeen(pod('a', 'n', 125));
+    ledger.podSeen('b', pod('b', 'n', 128));
+    ledger.podSeen('a', pod('a', 'n', 125));
     expect(ledger.figures('a')).toEqual({ launched: 1, nodeSeconds: 10 });
     expect(ledger.figures('b')).toEqual({ launched: 0, nodeSeconds: 0 });
   });
@@ -140,11 +139,11 @@ describe('the node ledger', () => {
     ledger.begin('a', time(0));
     clock.to(20);
     ledger.nodeSeen(node('n', 10));
-    ledger.podSeen(pod('a', 'n', 15));
+    ledger.podSeen('a', pod('a', 'n', 15));
     ledger.finish('a');
     ledger.forget('a');
     ledger.begin('b', time(5));
-    ledger.podSeen(pod('b', 'n', 20));
+    ledger.podSeen('b', pod('b', 'n', 20));
     expect(ledger.figures('b').launched).toBe(0);
   });
 
@@ -153,13 +152,13 @@ describe('the node ledger', () => {
     ledger.begin('r', time(0));
     clock.to(10);
     ledger.nodeSeen(node('n', 10, 'first'));
-    ledger.podSeen(pod('r', 'n', 12));
+    ledger.podSeen('r', pod('r', 'n', 12));
     clock.to(40);
     ledger.nodeGone(node('n', 10, 'first'));
     clock.to(100);
     ledger.nodeSeen(node('n', 90, 'second'));
     expect(ledger.figures('r')).toEqual({ launched: 1, nodeSeconds: 30 });
-    ledger.podSeen(pod('r', 'n', 95));
+    ledger.podSeen('r', pod('r', 'n', 95));
     expect(ledger.figures('r')).toEqual({ launched: 2, nodeSeconds: 40 });
   });
 
@@ -182,7 +181,7 @@ describe('the node ledger', () => {
     ledger.begin('r', time(0));
     clock.to(10);
     ledger.nodeSeen(node('n', 10));
-    ledger.podSeen(pod('r', 'n', 11));
+    ledger.podSeen('r', pod('r', 'n', 11));
     ledger.finish('r');
     clock.to(10 + 1_799);
     expect(finals).toEqual([]);
@@ -201,7 +200,7 @@ describe('the node ledger', () => {
     ] as const) {
       clock.to(start);
       ledger.nodeSeen(node(name, start));
-      ledger.podSeen(pod('r', name, start + 1));
+      ledger.podSeen('r', pod('r', name, start + 1));
       clock.to(start + 100);
       ledger.nodeGone(node(name, start));
     }
@@ -213,7 +212,7 @@ describe('the node ledger', () => {
     clock.to(1_000);
     const ledger = make();
     ledger.nodeSeen(node('n', 900));
-    ledger.podSeen(pod('r', 'n', 910));
+    ledger.podSeen('r', pod('r', 'n', 910));
     ledger.begin('r', time(800), { launched: 3, nodeSeconds: 50 });
     expect(ledger.figures('r')).toEqual({ launched: 3, nodeSeconds: 100 });
     expect(counted).toEqual([]);
@@ -237,7 +236,7 @@ describe('the node ledger', () => {
     ledger.begin('r', time(800), { launched: 1, nodeSeconds: 50 });
     ledger.finish('r', time(950));
     clock.to(1_002);
-    ledger.podSeen(pod('r', 'n', 910));
+    ledger.podSeen('r', pod('r', 'n', 910));
     ledger.nodeSeen(node('n', 900));
     clock.to(1_100);
     ledger.nodeGone(node('n', 900));
@@ -266,8 +265,8 @@ describe('the node ledger', () => {
     clock.to(30);
     for (const name of ['shared', 'own']) {
       ledger.nodeSeen(node(name, 10));
-      ledger.podSeen(pod('r', name, 20, name));
-      ledger.podSeen(pod('r', name, 25, `${name}-2`));
+      ledger.podSeen('r', pod('r', name, 20, name));
+      ledger.podSeen('r', pod('r', name, 25, `${name}-2`));
     }
     await new Promise(setImmediate);
     expect(asked).toEqual([
@@ -282,7 +281,7 @@ describe('the node ledger', () => {
     const ledger = make();
     ledger.begin('r', time(0));
     ledger.nodeSeen(node('n', 1));
-    ledger.podSeen(pod('r', 'n', 2));
+    ledger.podSeen('r', pod('r', 'n', 2));
     ledger.finish('r');
     ledger.stop();
     clock.to(9_000);
@@ -296,7 +295,7 @@ describe('the node ledger', () => {
       clock.to(second);
       ledger.begin(`r${run}`, time(second));
       ledger.nodeSeen(node(`n${run}`, second));
-      ledger.podSeen(pod(`r${run}`, `n${run}`, second + 1));
+      ledger.podSeen(`r${run}`, pod(`r${run}`, `n${run}`, second + 1));
       ledger.finish(`r${run}`);
       clock.to(second + 5);
       ledger.nodeGone(node(`n${run}`, second));
@@ -312,11 +311,17 @@ describe('pods of others', () => {
     metadata: kind === undefined ? {} : { ownerReferences: [{ kind, controller: true }] },
     status: { conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: time(bound) }] },
   });
-  it('count when they were bound before ours, unless they are on every node', () => {
-    const ours = Date.parse(time(20));
-    expect(foreignPodBefore([other(10)], ours)).toBe(true);
-    expect(foreignPodBefore([other(10, 'ReplicaSet')], ours)).toBe(true);
-    expect(foreignPodBefore([other(10, 'DaemonSet'), other(10, 'Node')], ours)).toBe(false);
-    expect(foreignPodBefore([other(30), pod('r', 'n', 10)], ours)).toBe(false);
+  const ours = Date.parse(time(20));
+  it.each([
+    ['bound before ours', [other(10)], true],
+    ['the same with an owner', [other(10, 'ReplicaSet')], true],
+    ['on every node', [other(10, 'DaemonSet'), other(10, 'Node')], false],
+    ['bound later', [other(30)], false],
+  ])('count when they were bound before ours, unless they are on every node: %s', (_which, pods, first) => {
+    expect(foreignPodBefore(pods, ours, () => false)).toBe(first);
+    expect(
+      foreignPodBefore(pods, ours, () => true),
+      'ours',
+    ).toBe(false);
   });
 });
