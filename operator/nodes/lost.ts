@@ -15,16 +15,18 @@ export interface NodeLossInput {
  * When the pod counts as lost with its node, in milliseconds since 1970; undefined when, as things stand, it does
  * not. A time in the future is when to look again.
  *
- * A Node that is not ready is lost nodeLostSeconds after it said so. A Node that is gone takes its pods with it, but
- * only nodeLostSeconds after they were bound: the pod of a brand-new Node may reach our cache before the Node does.
+ * A Node that is not ready is lost nodeLostSeconds after it said so, and one that is gone at once, but neither before
+ * nodeLostSeconds after the pod was bound: no scheduler binds a pod to a Node that is gone or not ready, so what we know
+ * of the Node was older than the pod.
  */
 export function nodeLossTime({ node, pod, nodeLostSeconds, nodesSynced }: NodeLossInput): number | undefined {
   const phase = pod.status?.phase;
   if (pod.spec?.nodeName === undefined || pod.spec.nodeName === '') return undefined;
   if (phase === 'Succeeded' || phase === 'Failed') return undefined;
 
-  const since = node === undefined ? (nodesSynced ? boundAt(pod) : undefined) : notReadySince(node);
-  return since === undefined ? undefined : since + nodeLostSeconds * 1000;
+  const bound = boundAt(pod);
+  const since = node === undefined ? (nodesSynced ? bound : undefined) : notReadySince(node);
+  return since === undefined ? undefined : Math.max(since, bound ?? since) + nodeLostSeconds * 1000;
 }
 
 /** A Node without the condition has not reported yet; the node controller will say Unknown when it never does. */

@@ -31,28 +31,24 @@ export interface ObserveDeps {
 /** Key under which the events of a stage's pod and Job are watched. */
 export const pendingKey = (runUID: string, stage: string): string => `${runUID}/${stage}`;
 
-/** Everything that is known; `lossAt`: when the next silent node will count as lost, in milliseconds since the epoch. */
-export function observe(
-  run: PipelineRun,
-  deps: ObserveDeps,
-  now: Date,
-  record?: RunRecord,
-): Observed & { lossAt?: number } {
+export interface Sight extends Observed {
+  /** When to look at the nodes again: the next silent one will count as lost. In milliseconds since the epoch. */
+  lossAt?: number;
+}
+
+/** Everything that is known. */
+export function observe(run: PipelineRun, deps: ObserveDeps, now: Date, record?: RunRecord): Sight {
   const { uid, name } = run.metadata;
   const jobs = deps.jobs.byOwner(uid).filter((job) => placeOf(job, run));
   const pods = jobs.flatMap((job) => podsOf(job, deps.pods.byOwner(job.metadata.uid ?? '')));
   const near = [...podsNear(deps.pods, run.metadata)];
   const orphans = near.filter((pod) => !pods.includes(pod) && placeOf(pod, run));
-  const losses = new Map([...pods, ...orphans].map((pod) => [pod.metadata.uid ?? '', lossOf(pod, deps)]));
-  const times = [...losses.values()].filter((time) => time !== undefined);
-  const upcoming = times.filter((time) => time > now.getTime());
+  const all = [...pods, ...orphans];
   return {
     run,
     jobs,
-    pods: [...pods, ...orphans],
-    lostPods: new Set(
-      [...losses].filter(([, time]) => time !== undefined && time <= now.getTime()).map(([podUID]) => podUID),
-    ),
+    pods: all,
+    ...lossesOf(all, (pod) => lossOf(pod, deps), now),
     reports: deps.facts.reports(uid),
     heard: deps.facts.heard(uid),
     plans: deps.facts.plans(uid),
@@ -61,8 +57,24 @@ export function observe(
     nodes: figuresOf(deps.ledger, uid),
     problems: run.status?.startTime === undefined ? problemsOf(run.spec, name) : [],
     ...(record ? { record } : {}),
-    ...(upcoming.length > 0 ? { lossAt: Math.min(...upcoming) } : {}),
   };
+}
+
+/** Pods that are lost by now, and when the next one will be; `timeOf` says when, in milliseconds since the epoch. */
+export function lossesOf(
+  pods: readonly DeepReadonly<Pod>[],
+  timeOf: (pod: DeepReadonly<Pod>) => number | undefined,
+  now: Date,
+): Pick<Sight, 'lostPods' | 'lossAt'> {
+  const lostPods = new Set<string>();
+  let lossAt: number | undefined;
+  for (const pod of pods) {
+    const time = timeOf(pod);
+    if (time === undefined) continue;
+    if (time <= now.getTime()) lostPods.add(pod.metadata.uid ?? '');
+    else lossAt = Math.min(lossAt ?? time, time);
+  }
+  return { lostPods, ...(lossAt === undefined ? {} : { lossAt }) };
 }
 
 function lossOf(pod: DeepReadonly<Pod>, { nodes, nodeLostSeconds }: ObserveDeps): number | undefined {

@@ -14,11 +14,12 @@ import type { Results } from '../results/types.ts';
 import type { PodSettings } from '../stages/settings.ts';
 import type { RunMetrics } from '../telemetry/runsink.ts';
 import { applyActions } from './apply.ts';
+import { confirmLosses } from './asknodes.ts';
 import { askStore, unansweredOf } from './askstore.ts';
 import { commitRecord, findEarlierRecord } from './commit.ts';
 import { type ApplyDeps, StillThere } from './effects.ts';
 import { tellForeign } from './end.ts';
-import { observe, type ObserveDeps, pendingKey } from './observe.ts';
+import { observe, type ObserveDeps, pendingKey, type Sight } from './observe.ts';
 import { planRun } from './plan.ts';
 import { questionsOf } from './questions.ts';
 import { pipelineRuns } from './resource.ts';
@@ -66,12 +67,14 @@ async function reconcileRun(
   const { uid } = run.metadata;
   deps.ledger.begin(uid, run.status?.startTime ?? run.metadata.creationTimestamp, run.status?.nodes);
   const record = await findEarlierRecord(run, deps, log, signal);
-  const told = observe(run, deps, deps.clock.now(), record);
+  const look = async (): Promise<Sight> =>
+    await confirmLosses(observe(run, deps, deps.clock.now(), record), deps, deps.clock.now(), signal);
+  const told = await look();
   const asked = await askStore(run, questionsOf(told), deps, log, signal);
-  const now = deps.clock.now();
-  const seen = asked ? observe(run, deps, now, record) : told;
+  const seen = asked ? await look() : told;
   // What became a question while the others were asked has no answer either.
   const observed = { ...seen, unanswered: unansweredOf(run, questionsOf(seen), deps.facts) };
+  const now = deps.clock.now();
   const plan = planRun(observed, now);
   watchPending(run, plan, deps);
   const looks = [

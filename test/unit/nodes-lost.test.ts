@@ -28,6 +28,12 @@ describe('a lost node', () => {
     expect(isNodeLost({ node: {}, pod: pod(), ...rest }, now(9_999))).toBe(false);
   });
 
+  it('is none to a pod that was bound later: what is known of the node is older than the pod', () => {
+    const input = { node: node('False', 0), pod: pod('Pending', 100), ...rest };
+    expect(isNodeLost(input, now(101))).toBe(false);
+    expect(nodeLossTime(input)).toBe(Date.parse(at(160)));
+  });
+
   it('is one that is gone, but not while the pod is so new that its Node may not have been seen', () => {
     const input = { node: undefined, pod: pod('Running', 100), ...rest };
     expect(isNodeLost(input, now(130))).toBe(false);

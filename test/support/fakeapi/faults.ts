@@ -55,6 +55,8 @@ export type WatchFault = Extract<
 /** A fault and the requests it is for: the first that fits takes it. */
 export interface PlannedFault {
   on: 'list' | 'watch' | 'get' | 'write' | 'any';
+  /** How the path of the request ends; any path unless given. */
+  of?: string;
   fault: Fault;
 }
 

@@ -98,8 +98,10 @@ export class FakeApi {
     return this.requests.filter(test).length;
   }
 
-  #takeFault(kind: PlannedFault['on']): Fault | undefined {
-    const index = this.#faults.findIndex((planned) => planned.on === kind || planned.on === 'any');
+  #takeFault(kind: PlannedFault['on'], path: string): Fault | undefined {
+    const index = this.#faults.findIndex(
+      ({ on, of = '' }) => (on === kind || on === 'any') && path.endsWith(of),
+    );
     return index === -1 ? undefined : this.#faults.splice(index, 1)[0]?.fault;
   }
 
@@ -117,7 +119,7 @@ export class FakeApi {
     };
     this.requests.push(seen);
     const kind = kindOf(seen);
-    const fault = this.#takeFault(kind);
+    const fault = this.#takeFault(kind, seen.path);
     switch (fault?.kind) {
       case 'reset':
         response.destroy();
