@@ -7,6 +7,7 @@ import type { Job } from '../kube/types.ts';
 import type { Results } from '../results/types.ts';
 import type { RunRecord } from '../../workers/contract/manifests.ts';
 import { attemptsOf } from './attempts.ts';
+import type { Commits } from './commits.ts';
 import { DELETION_COMMIT_MS, DELETION_LOG_BOUNDS } from './deletion.ts';
 import { namespaces, type PipelineRunObject } from './resource.ts';
 import type { Observed, Plan, Stored } from './types.ts';
@@ -16,59 +17,76 @@ export interface CommitDeps {
   runs: Store<PipelineRunObject>;
   jobs: Store<Job>;
   results: Pick<Results, 'commit' | 'findRecord'>;
+  commits: Pick<Commits, 'places'>;
 }
 
 /** Longest time that one try to store the record may take, in milliseconds: long logs are read to their end. */
 const COMMIT_MS = 660_000;
 
-/** One try; what the store says against it is part of the answer. @throws the signal's reason when it aborts. */
-export async function commitRecord(
+/**
+ * One try; what the store says against it is part of the answer. Undefined when the try was ended: by the signal, or
+ * because the run is being deleted, for which the next try knows to be short.
+ */
+export async function tryCommit(
   key: string,
   observed: Observed,
   plan: Plan,
   deps: CommitDeps,
   log: Logger,
   signal: AbortSignal,
-): Promise<Stored> {
-  const { commit } = plan;
+): Promise<Stored | undefined> {
   const run = { ...observed.run, status: plan.status };
   const isDeleted = run.metadata.deletionTimestamp !== undefined;
   const deletion = new AbortController();
-  // A deletion does not wait for a long try: the next one knows about it and is short.
   const look = ({ metadata }: Pick<PipelineRun, 'metadata'>): void => {
     if (!isDeleted && metadata.uid === run.metadata.uid && metadata.deletionTimestamp !== undefined)
       deletion.abort(new Error('the PipelineRun is being deleted'));
   };
   const forgetDeletion = deps.runs.addHandler({ modified: look });
   look(deps.runs.get(key) ?? run);
+  const ended = AbortSignal.any([signal, deletion.signal]);
+  // A run that is being deleted has no time to wait for a place either.
+  const waiting = isDeleted ? AbortSignal.any([ended, AbortSignal.timeout(DELETION_COMMIT_MS)]) : ended;
+  const { namespace } = run.metadata;
   try {
-    const deadline = AbortSignal.any([
-      signal,
-      deletion.signal,
-      AbortSignal.timeout(isDeleted ? DELETION_COMMIT_MS : COMMIT_MS),
-    ]);
-    const { uid: namespaceUID } = (
-      await deps.client.get(namespaces, undefined, run.metadata.namespace, { signal })
-    ).metadata;
-    const result = await deps.results.commit(
-      {
-        run,
-        ...(namespaceUID === undefined ? {} : { namespaceUID }),
-        attempts: attemptsOf(observed),
-        nodes: observed.nodes,
-        discrepancies: commit?.discrepancies ?? [],
-        ...(isDeleted ? { logBounds: DELETION_LOG_BOUNDS } : {}),
+    return await deps.commits.places.run(
+      { namespace, deleting: isDeleted },
+      async () => {
+        const deadline = isDeleted ? waiting : AbortSignal.any([waiting, AbortSignal.timeout(COMMIT_MS)]);
+        return await commit(run, observed, plan, deps, deadline);
       },
-      deadline,
+      waiting,
     );
-    return { ok: true, logsComplete: result.logsComplete, location: result.location };
   } catch (error) {
-    signal.throwIfAborted();
+    if (ended.aborted) return undefined;
     log.warn({ err: error }, 'The record of a run could not be stored');
     return { ok: false, message: error instanceof Error ? error.message : String(error) };
   } finally {
     forgetDeletion();
   }
+}
+
+async function commit(
+  run: Observed['run'],
+  observed: Observed,
+  plan: Plan,
+  { client, results }: CommitDeps,
+  signal: AbortSignal,
+): Promise<Stored> {
+  const { namespace, deletionTimestamp } = run.metadata;
+  const { uid: namespaceUID } = (await client.get(namespaces, undefined, namespace, { signal })).metadata;
+  const { logsComplete, location } = await results.commit(
+    {
+      run,
+      ...(namespaceUID === undefined ? {} : { namespaceUID }),
+      attempts: attemptsOf(observed),
+      nodes: observed.nodes,
+      discrepancies: plan.commit?.discrepancies ?? [],
+      ...(deletionTimestamp === undefined ? {} : { logBounds: DELETION_LOG_BOUNDS }),
+    },
+    signal,
+  );
+  return { ok: true, logsComplete, location };
 }
 
 /** A run that this cluster knows nothing of may have ended before its object was restored from a backup. */

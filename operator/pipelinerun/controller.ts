@@ -22,6 +22,7 @@ import type { CopyState } from '../telemetry/registry.ts';
 import type { NodeLabels, RunMetrics } from '../telemetry/runsink.ts';
 import { attemptRef } from './attempts.ts';
 import { podsNear, RunCaches } from './caches.ts';
+import { Commits } from './commits.ts';
 import { createReconcile } from './reconcile.ts';
 import type { PipelineRunObject } from './resource.ts';
 import { StatusWriter } from './write.ts';
@@ -50,6 +51,7 @@ export class RunController {
   readonly #gate: ConsistencyGate;
   readonly #pending: PendingWatcher;
   readonly #writer: StatusWriter;
+  readonly #commits: Commits;
   readonly #deleted = new Map<string, Set<string>>();
   /** Namespace of every run that is known, or whose nodes are still there, by UID. */
   readonly #namespaces = new Map<string, string>();
@@ -59,6 +61,7 @@ export class RunController {
     this.#options = options;
     this.#writer = new StatusWriter(client, clock);
     this.#queue = new WorkQueue({ name: 'pipelinerun', clock, metrics: metrics.kube });
+    this.#commits = new Commits((key) => this.#queue.add(key));
     this.caches = new RunCaches({ client, clock, logger: log, metrics: metrics.kube });
     this.facts = new WorkerFacts(clock, (key) => this.#queue.add(key));
     this.ledger = new NodeLedger({
@@ -102,6 +105,7 @@ export class RunController {
       gate: this.#gate,
       metrics: metrics.runs,
       writer: this.#writer,
+      commits: this.#commits,
       deleted: this.#deleted,
       settings: { commitTimeoutSeconds: this.#options.commitTimeoutSeconds },
     });
@@ -116,7 +120,7 @@ export class RunController {
       clock,
     });
     await controller.run(signal);
-    await following;
+    await Promise.all([this.#commits.settled(), following]);
     this.#pending.stop();
     this.#gate.close();
     this.ledger.stop();
@@ -146,6 +150,7 @@ export class RunController {
         // Its nodes may outlive the object by a while; their final figures are still to be stored.
         this.ledger.finish(run.metadata.uid);
         this.#writer.forget(run.metadata.uid);
+        this.#commits.forget(run.metadata.uid);
         this.#deleted.delete(run.metadata.uid);
         this.#pending.sync(`${run.metadata.uid}/`, new Map());
         this.#queue.add(`${run.metadata.namespace}/${run.metadata.name}`);

@@ -16,7 +16,8 @@ import type { RunMetrics } from '../telemetry/runsink.ts';
 import { applyActions } from './apply.ts';
 import { confirmLosses } from './asknodes.ts';
 import { askStore, unansweredOf } from './askstore.ts';
-import { commitRecord, findEarlierRecord } from './commit.ts';
+import { findEarlierRecord, tryCommit } from './commit.ts';
+import type { Commits } from './commits.ts';
 import { type ApplyDeps, StillThere } from './effects.ts';
 import { tellForeign } from './end.ts';
 import { observe, type ObserveDeps, pendingKey, type Sight } from './observe.ts';
@@ -37,6 +38,7 @@ export interface RunDeps extends ObserveDeps {
   results: Pick<Results, 'commit' | 'findRecord' | 'findManifest' | 'findManifests' | 'findPlan'>;
   metrics: RunMetrics;
   writer: StatusWriter;
+  commits: Commits;
   /** By the UID of a run: UIDs of its Jobs that this process has deleted. */
   deleted: Map<string, Set<string>>;
   podSettings: PodSettings;
@@ -82,9 +84,15 @@ async function reconcileRun(
     observed.lossAt === undefined ? undefined : observed.lossAt - now.getTime(),
   ];
   try {
-    looks.push(await carryOut(key, plan, observed, deps, log, signal));
-    if (plan.commit)
-      looks.push(await store(key, { ...plan, actions: [], events: [] }, observed, deps, log, signal));
+    const stored = plan.commit && deps.commits.answer(uid);
+    if (stored === undefined) looks.push(await carryOut(key, plan, observed, deps, log, signal));
+    else {
+      const after = planStored(observed, plan, stored, deps.settings, now, Math.random());
+      looks.push(await carryOut(key, after, observed, deps, log, signal));
+      deps.commits.forget(uid);
+    }
+    if (plan.commit && stored === undefined)
+      deps.commits.begin(key, uid, () => tryCommit(key, observed, plan, deps, log, signal));
   } catch (error) {
     if (error instanceof StillThere) return { requeueAfterMs: STILL_THERE_MS };
     // Somebody else wrote to the run; its change is on the way to us and brings the key back.
@@ -164,20 +172,6 @@ async function writeStatus(
   countTransition(observed, plan.status, deps.metrics);
   for (const event of plan.events) deps.recorder.record({ regarding, ...event });
   return undefined;
-}
-
-/** Stores the record, then shows the terminal condition, then deletes the compute. */
-async function store(
-  key: string,
-  plan: Plan,
-  observed: Observed,
-  deps: RunDeps,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<number | undefined> {
-  const stored = await commitRecord(key, observed, plan, deps, log, signal);
-  const after = planStored(observed, plan, stored, deps.settings, deps.clock.now(), Math.random());
-  return await carryOut(key, after, observed, deps, log, signal);
 }
 
 function watchPending(run: PipelineRun, plan: Plan, { pending }: RunDeps): void {

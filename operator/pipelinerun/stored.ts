@@ -113,6 +113,7 @@ export function planStored(
     ...(stored.ok ? {} : { requeueAfterMs: untilNextTry(observed, next, settings, now, jitter) }),
     afterwards: observed.jobs.length > 0 ? [{ type: 'DeleteJobs' }] : [],
     events: [
+      ...plan.events,
       {
         type: outcome.result === 'Succeeded' ? 'Normal' : 'Warning',
         reason: 'RunFinished',

@@ -6,7 +6,7 @@ import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
 import { ChunkSink } from './chunksink.ts';
-import { Limiter } from './limiter.ts';
+import { Limiter } from '../kube/limiter.ts';
 import { READER_TIMING, type ReaderTiming } from './logreader.ts';
 import { PodCapture, type PodCaptureDeps } from './podcapture.ts';
 import type { SecretPattern } from './redact.ts';

@@ -4,7 +4,7 @@ import { chunkKey, type AttemptKey } from '../../workers/contract/keys.ts';
 import { chunkSequence, type LogContainer } from '../../workers/contract/logframes.ts';
 import type { ChunkEntry } from '../../workers/contract/manifests.ts';
 import { compressChunk, inspectChunk, sha256Of } from './chunk.ts';
-import { Limiter } from './limiter.ts';
+import { Limiter } from '../kube/limiter.ts';
 import type { ResultsStore } from './types.ts';
 
 /** Where the next chunk of a container goes. */

@@ -9,7 +9,7 @@ import type { DeepReadonly, Pod } from '../kube/types.ts';
 import { type ChunkSink, ForeignChunkError } from './chunksink.ts';
 import { ContainerLog } from './containerlog.ts';
 import { insist } from './insist.ts';
-import type { Limiter } from './limiter.ts';
+import type { Limiter } from '../kube/limiter.ts';
 import { AttemptIndex, workingContainer } from './logindex.ts';
 import { type ContainerState, LogReader, type ReaderTiming, type ReadResult } from './logreader.ts';
 import { isOver, startedContainers } from './podview.ts';

@@ -5,7 +5,8 @@ import { silentLogger } from '../../operator/kube/logger.ts';
 import { jobs } from '../../operator/kube/resource.ts';
 import { Store } from '../../operator/kube/store.ts';
 import type { Job } from '../../operator/kube/types.ts';
-import { commitRecord } from '../../operator/pipelinerun/commit.ts';
+import { tryCommit } from '../../operator/pipelinerun/commit.ts';
+import { Commits } from '../../operator/pipelinerun/commits.ts';
 import { DELETION_COMMIT_MS } from '../../operator/pipelinerun/deletion.ts';
 import { pipelineRuns, type PipelineRunObject } from '../../operator/pipelinerun/resource.ts';
 import { ManualClock } from '../support/fakeapi/manual-clock.ts';
@@ -43,10 +44,11 @@ test('a kubelet that does not answer costs its log a gap, not the run its record
     runs: new Store<PipelineRunObject>({ resource: pipelineRuns }),
     jobs: new Store<Job>({ resource: jobs }),
     results,
+    commits: new Commits(() => undefined),
   };
   const signal = AbortSignal.timeout(60_000);
   const waiting = commitWaits(store, ref);
-  const storing = commitRecord('team/nightly', observedOf(run), plan, deps, silentLogger, signal);
+  const storing = tryCommit('team/nightly', observedOf(run), plan, deps, silentLogger, signal);
   await waiting;
   await clock.advance(DELETION_COMMIT_MS);
   expect(await storing).toMatchObject({ ok: true, logsComplete: false });

@@ -5,7 +5,7 @@ import { systemClock } from '../../operator/kube/clock.ts';
 import { silentLogger } from '../../operator/kube/logger.ts';
 import { ChunkSink } from '../../operator/results/chunksink.ts';
 import { ContainerLog } from '../../operator/results/containerlog.ts';
-import { Limiter } from '../../operator/results/limiter.ts';
+import { Limiter } from '../../operator/kube/limiter.ts';
 import { LogReader, READER_TIMING, type ReaderTiming } from '../../operator/results/logreader.ts';
 import { RecentFrames } from '../../operator/results/recent.ts';
 import { eventually } from '../support/fakeapi/eventually.ts';

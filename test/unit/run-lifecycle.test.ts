@@ -251,6 +251,24 @@ describe('the results store', () => {
     expect(condition('LogsStored')).toMatchObject({ status: 'False', reason: 'ResultsNotStored' });
   });
 
+  test('may take long over the records of many runs: others start and end meanwhile', async () => {
+    await begin({ spec: oneStage, script: () => ({ exitCode: 0 }), name: 'slow-0' });
+    const slow = Array.from({ length: 6 }, (_, n) => `slow-${n}`);
+    for (const name of slow) scenario.records.slow.add(name);
+    for (const name of slow.slice(1)) scenario.apply(name);
+    await scenario.turn(life, () => scenario.records.committing.size === slow.length);
+    scenario.apply('quick');
+    await scenario.turn(life, () =>
+      [...scenario.records.byUID.values()].some((record) => record.run.name === 'quick'),
+    );
+    // What is slow is still asked for once at a time, and a deletion ends it at once.
+    scenario.records.slow.clear();
+    scenario.delete();
+    await scenario.turn(life, () => !scenario.exists);
+    expect(scenario.records.overlapped).toBe(false);
+    expect(scenario.records.committing.size).toBe(slow.length - 1);
+  });
+
   test('with a record of the run keeps it from running again', async () => {
     await begin({ spec: oneStage, script: () => ({ exitCode: 0 }) });
     await scenario.turn(life);

@@ -1,7 +1,7 @@
 /** Fills the index from the bucket: every marker stands for one record. */
 import { z } from 'zod';
 import { parseRecord } from '../commit.ts';
-import { Limiter } from '../limiter.ts';
+import { Limiter } from '../../kube/limiter.ts';
 import type { ResultsStore } from '../types.ts';
 import type { ResultsIndex } from './database.ts';
 

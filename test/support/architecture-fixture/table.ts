@@ -27,11 +27,11 @@ const WORKER_PACKAGES = /^(@aws-sdk\/|undici$|zod$|pino$|re2|node:)/;
 
 /** Those parts of the controller library that only compute. */
 const PURE_KUBE =
-  /^operator\/(api|kube\/(types|errors|conditions|key|clock|resource|resource-version|logger|metrics|owners|text)\.ts$)/;
+  /^operator\/(api|kube\/(types|errors|conditions|key|clock|resource|resource-version|logger|metrics|owners|text|limiter)\.ts$)/;
 
 /** Files of operator/pipelinerun that have effects; all others there are pure. */
 const EFFECTS =
-  /^operator\/pipelinerun\/(apply|applyjob|applypod|asknodes|effects|finalize|reclaimjob|reconcile|commit|controller|caches|admission|write|observe|workers)\.ts$/;
+  /^operator\/pipelinerun\/(apply|applyjob|applypod|asknodes|effects|finalize|reclaimjob|reconcile|commit|commits|controller|caches|admission|write|observe|workers)\.ts$/;
 
 /** The first part whose pattern fits the file counts. */
 const PARTS: readonly Part[] = [

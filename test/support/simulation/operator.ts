@@ -20,6 +20,11 @@ export class Records {
   hanging = false;
   /** How often the store was left without an answer. */
   hangs = 0;
+  /** Names of runs whose record takes until the operator gives it up. */
+  readonly slow = new Set<string>();
+  /** Commits that are going on, by the UID of their run, and whether a run ever had two. */
+  readonly committing = new Set<string>();
+  overlapped = false;
   /** What workers left in the store. */
   lastWord: (attempt: AttemptRef) => WorkerManifest | undefined = () => undefined;
   /** Workers that stored plans have shards for, by stage. */
@@ -151,13 +156,21 @@ export class Life {
       },
       commit: async (input, signal) => {
         kill.check();
-        if (records.hanging) {
-          records.hangs += 1;
-          await givenUp(signal).finally(() => (records.hanging = false));
+        const { uid, name } = input.run.metadata;
+        if (records.committing.has(uid)) records.overlapped = true;
+        records.committing.add(uid);
+        try {
+          if (records.hanging) {
+            records.hangs += 1;
+            await givenUp(signal).finally(() => (records.hanging = false));
+          }
+          if (records.slow.has(name)) await givenUp(signal);
+          const result = records.commit(input);
+          kill.count();
+          return result;
+        } finally {
+          records.committing.delete(uid);
         }
-        const result = records.commit(input);
-        kill.count();
-        return result;
       },
       findRecord: async ({ uid }) => records.byUID.get(uid),
       findManifest: async (attempt) => records.lastWord(attempt),

@@ -57,15 +57,19 @@ export class Scenario {
 
   async start(): Promise<void> {
     await this.api.start();
-    const { spec, name = 'nightly' } = this.#options;
+    this.api.world.put(`/api/v1/namespaces/${NAMESPACE}`, { metadata: { name: NAMESPACE } });
+    this.apply(this.#options.name ?? 'nightly');
+  }
+
+  /** Another run of the same spec. */
+  apply(name: string): void {
     const object = {
       apiVersion: API_VERSION,
       kind: KIND,
       metadata: { name, namespace: NAMESPACE, generation: 1 },
-      spec,
+      spec: this.#options.spec,
     };
-    this.api.world.put(`/api/v1/namespaces/${NAMESPACE}`, { metadata: { name: NAMESPACE } });
-    this.api.world.put(this.#path, object);
+    this.api.world.put(`${RUNS}/${name}`, object);
   }
 
   live(killAfter?: number): Life {
