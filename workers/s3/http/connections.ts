@@ -1,4 +1,4 @@
-import { connect, type OnReadOpts, type Socket } from 'node:net';
+import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { tls } from './builtins.ts';
 import { Connection, type ConnectionOwner, type Receiver, type WholeRequest } from './connection.ts';
@@ -120,7 +120,9 @@ export class Connections implements ConnectionOwner {
     if (!secure) return connect(options);
     const trust = this.#trust === undefined ? {} : { secureContext: this.#trust };
     const session = this.#session === undefined ? {} : { session: this.#session };
-    const socket = tls.connect({ ...options, ...trust, ...session, ALPNProtocols: ['http/1.1'] });
+    // By itself a socket does not say whom it wants, and one address may belong to many stores. An address is no name.
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    const socket = tls.connect({ ...options, ...name, ...trust, ...session, ALPNProtocols: ['http/1.1'] });
     socket.on('session', (latest: Buffer) => (this.#session = latest));
     return socket;
   }
