@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { putObject } from '../../workers/s3/objects.ts';
 import { contents, patientSignal, seed } from '../support/copybed.ts';
 import { LocalCopies } from '../support/localcopy.ts';
+import { Bytes } from '../support/s3double/content.ts';
 
 let local: LocalCopies;
 beforeEach(async () => {
@@ -60,6 +61,21 @@ describe('the verification of a copy that is not finished', () => {
       /^1 of 15 objects are not as they were copied, and the copy is not finished/,
     );
   });
+});
+
+test('the verification of a copy is not misled by a source whose ETag only looks like an MD5 sum', async () => {
+  const headers = { 'x-amz-server-side-encryption': 'aws:kms' };
+  const content = new Bytes(Buffer.from('secret'));
+  const secret = { key: 'in/kms', content, etag: '0123456789abcdef'.repeat(2), headers, tagging: '' };
+  local.double.store.write(local.double.store.bucket('raw'), secret);
+  const state = String((await local.copy(...both)).state);
+  const checked = await local.audit(state, '--level', 'checksum');
+  expect(checked).toMatchObject({ result: 'Same', counts: { same: 1 } });
+  // As somebody would spoil it whose store still has its old ETag.
+  const spoilt = { key: 'out/kms', content: new Bytes(Buffer.from('SECRET')), headers: {}, tagging: '' };
+  const lake = local.double.store.bucket('lake');
+  local.double.store.write(lake, { ...spoilt, etag: lake.get('out/kms')?.etag ?? '' });
+  expect(await local.audit(state, '--level', 'checksum')).toMatchObject({ result: 'Different' });
 });
 
 describe('a copy that is done once more', () => {

@@ -103,10 +103,16 @@ async function hashSource(ends: Ends, row: LedgerRow, signal: AbortSignal): Prom
   return hashObject({ client, bucket, key: row.source, etag: row.sourceEtag, size: row.size }, signal);
 }
 
-/** What the ledger knows of the bytes; where it has no checksum, an MD5 sum as ETag is one. */
+/**
+ * What the ledger knows of the bytes. Where it has no checksum, an ETag that is an MD5 sum is one; a source under a key
+ * of its own has one that only looks like it, which its copy does not share.
+ */
 function parseChecksum(row: LedgerRow): { readonly algorithm: string; readonly value: string } {
-  const { checksum, sourceEtag } = row;
-  if (checksum === undefined) return isPlainEtag(sourceEtag) ? { algorithm: 'md5', value: sourceEtag } : none;
+  const { checksum, sourceEtag, destinationEtag } = row;
+  if (checksum === undefined) {
+    const shared = sourceEtag === destinationEtag && isPlainEtag(sourceEtag);
+    return shared ? { algorithm: 'md5', value: sourceEtag } : none;
+  }
   const colon = checksum.indexOf(':');
   return { algorithm: checksum.slice(0, colon), value: checksum.slice(colon + 1) };
 }
