@@ -76,7 +76,7 @@ export interface StageEnd {
 export async function runStage(work: StageWork, signals: StageSignals): Promise<StageEnd> {
   const { job, results, worker, log } = work;
   work.problems.refuse();
-  let existing = await results.list(worker.stage, signals.last);
+  const existing = await results.list(worker.stage, signals.last);
   let index = await readPlanIndex(results, worker.stage, existing, signals.last);
   let resumed = true;
   if (index === undefined) {
@@ -86,7 +86,6 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
     const written = await planStage(work, existing, { planning, storing: signals.last });
     index = written.index;
     resumed = !written.ours;
-    existing = await results.list(worker.stage, signals.last);
   }
   const { rows, toCopy, skipped, unchanged, unmatched, renamed, bytes, keyEquivalence } = index;
   const counts = { rows, toCopy, skipped, unchanged, unmatched, renamed, bytes, keyEquivalence };
@@ -103,7 +102,7 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
   for (const shard of shards) {
     finished &&= !signals.stop.aborted;
     if (!finished) break;
-    finished = await runShard({ work, context, shard, tally, existing }, signals);
+    finished = await runShard({ work, context, shard, tally }, signals);
   }
   return { finished, result: tally.result, failures: tally.failures };
 }
@@ -145,14 +144,15 @@ interface ShardRun {
   readonly context: TransferContext;
   readonly shard: PlanIndex['shards'][number];
   readonly tally: Tally;
-  readonly existing: Awaited<ReturnType<ResultsStore['list']>>;
 }
 
 async function runShard(run: ShardRun, signals: StageSignals): Promise<boolean> {
-  const { work, context, shard, tally, existing } = run;
+  const { work, context, shard, tally } = run;
   const { results, log } = work;
   const { stage, podUID } = work.worker;
   const number = shard.shard;
+  // Only now: another pod of this worker, cut off when this one began, may have gone on meanwhile for hours.
+  const existing = await results.list(stage, signals.last);
   const recorded = await readLedger(results, stage, number, existing, signals.last);
   for (const row of recorded.rows.values()) tally.add(row, false);
   const rows: LedgerRow[] = [...recorded.rows.values()];
