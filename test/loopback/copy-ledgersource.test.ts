@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { copyFile, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CopyStage } from '../../operator/api/copystage.ts';
 import { StageBed } from '../support/stagebed.ts';
@@ -53,6 +55,23 @@ describe('a plan from the ledger of an earlier stage', () => {
     const { result, failures } = await bed.run('onwards', onwards());
     expect(result).toMatchObject({ copied: 0, failed: 1 });
     expect(failures[0]).toContain('SourceChanged');
+  });
+
+  test.each([
+    ['gone', async (path: string) => rm(path), /\.zst of the ledger of stage arrange is gone: /],
+    [
+      'another by now',
+      async (path: string) => copyFile(path.replace(/\d{6}\.zst$/, '000000.zst'), path),
+      /\.zst .* is not what it was/,
+    ],
+  ])('is refused where a segment of the ledger is %s', async (_, spoil, message) => {
+    for (const n of [1, 2, 3]) await bed.stores.put('raw', `in/${n}`);
+    await bed.run('arrange', arrange);
+    const ledger = join(bed.folder, 'arrange/ledger/0');
+    const segments = (await readdir(ledger)).filter((name) => name.endsWith('.zst')).toSorted();
+    await spoil(join(ledger, segments.at(-1) ?? ''));
+    await expect(bed.run('onwards', onwards())).rejects.toThrow(message);
+    expect(await bed.has('last', 'n-n=1')).toBe(false);
   });
 
   test.each([

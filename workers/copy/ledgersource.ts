@@ -1,9 +1,9 @@
 import type { PlanIndex, PlanRow } from '../contract/copyplan.ts';
 import { ledgerDoneKey } from '../contract/keys.ts';
-import type { LedgerRow } from '../contract/ledger.ts';
+import { shardDone, type LedgerRow, type ShardDone } from '../contract/ledger.ts';
 import type { ListedObject } from '../s3/listing.ts';
 import type { Place } from './job.ts';
-import { readLedger } from './ledger.ts';
+import { readLedger, type RecordedRows } from './ledger.ts';
 import { readPlanIndex, readShard } from './planstore.ts';
 import { PlanRefused } from './problems.ts';
 import type { ReadableResults } from './results.ts';
@@ -28,14 +28,17 @@ export async function* readLedgerOf(
     throw new PlanRefused(`stage ${stage} has no plan: copy.source.ledgerOf needs a copy stage`);
   refuseElsewhere({ ...job.source, store }, stage, index);
   for (const shard of index.shards) {
-    if (!existing.has(ledgerDoneKey(stage, shard.shard)))
+    const doneKey = ledgerDoneKey(stage, shard.shard);
+    if (!existing.has(doneKey))
       throw new PlanRefused(
         `stage ${stage} has not copied all that it planned: copy.source.ledgerOf needs all of it`,
       );
     const planned = await readShard(results, stage, existing, shard, signal);
-    const { rows } = await readLedger(results, stage, shard.shard, existing, signal);
+    const recorded = await readLedger(results, stage, shard.shard, existing, signal);
+    const done = shardDone.parse(JSON.parse((await results.get(doneKey, signal)).toString('utf8')));
+    refuseGaps(stage, shard, recorded, done);
     const objects: ListedObject[] = [];
-    for (const row of rows.values()) {
+    for (const row of recorded.rows.values()) {
       if (row.outcome === 'Failed' || !row.destination.startsWith(job.source.prefix)) continue;
       objects.push(objectOf(row, planned[row.row]));
     }
@@ -49,6 +52,26 @@ function refuseElsewhere({ store, bucket }: Place, stage: string, { destination 
     `stage ${stage} wrote to bucket ${destination.bucket} of store ${destination.store}, and copy.source is bucket ` +
       `${bucket} of store ${store}: name the place that the stage wrote to`,
   );
+}
+
+/** A segment that is gone or not what it was would leave objects out without a word. */
+function refuseGaps(
+  stage: string,
+  shard: PlanIndex['shards'][number],
+  { rows, segments }: RecordedRows,
+  done: ShardDone,
+): void {
+  const whole = 'copy.source.ledgerOf needs all of it';
+  const sums = new Map(segments.map((segment) => [segment.key, segment.sha256]));
+  const wrong = done.segments.find(({ key, sha256 }) => sums.get(key) !== sha256);
+  if (wrong !== undefined) {
+    const how = sums.has(wrong.key) ? 'is not what it was when the stage ended' : 'is gone';
+    throw new PlanRefused(`${wrong.key} of the ledger of stage ${stage} ${how}: ${whole}`);
+  }
+  if (rows.size !== shard.rows) {
+    const count = `${rows.size} of ${shard.rows} rows of shard ${shard.shard}`;
+    throw new PlanRefused(`the ledger of stage ${stage} has ${count}: ${whole}`);
+  }
 }
 
 /** What the earlier stage left at a row's destination. */
