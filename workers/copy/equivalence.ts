@@ -26,12 +26,24 @@ function foldName(key: string, equivalence: KeyEquivalence): string {
       return key.normalize('NFC');
     case 'CaseInsensitive':
     case 'PosixCaseInsensitive':
-      return key.normalize('NFC').toLowerCase();
+      return foldCase(key);
     case 'Exact':
     case 'Posix':
     default:
       return key;
   }
+}
+
+/** Latin-1 but for sharp s and micro sign, whose capitals have other small letters than themselves. */
+const simpleCase = /^[\0-\u00B4\u00B6-\u00DE\u00E0-\u00FF]*$/;
+
+/**
+ * Small letters of the capitals of small letters: only so are `STRASSE` and `straße` one key, and
+ * all forms of sigma, long s or the Kelvin sign. Decomposed first, because marks are ordered otherwise on capitals.
+ */
+function foldCase(key: string): string {
+  if (simpleCase.test(key)) return key.toLowerCase();
+  return key.normalize('NFD').toLowerCase().toUpperCase().toLowerCase().normalize('NFC');
 }
 
 const ordinaryPath = /^(?!\/)(?!.*(?:\/\/|\/\.\.?(?:\/|$)))(?!\.\.?(?:\/|$)).*[^/]$/s;
