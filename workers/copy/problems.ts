@@ -153,6 +153,10 @@ export function explainStoreError(error: unknown, role: StoreRole): unknown {
       return refuse(
         `${where} denied ${error.operation} on bucket ${role.bucket}: give the credentials this right, or correct them`,
       );
+    case 'PrefixIgnored':
+      return refuse(
+        `${where} lists keys that were not asked for, so a copy could read, write and delete outside its prefix: ${error.message}`,
+      );
     case 'RequestTimeTooSkewed':
       return refuse(`${where} says that the clock of this node is wrong: set the node's time`);
     case 'ExpiredToken':

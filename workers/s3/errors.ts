@@ -17,7 +17,8 @@ export interface S3Target {
  */
 export class S3Error extends Error {
   override readonly name = 'S3Error';
-  /** The store's own code (`NoSuchBucket`), or one of ours: `Timeout`, `ConnectionFailed`, `BadResponse`, `Redirect`. */
+  /** The store's own code (`NoSuchBucket`), or one of ours: `Timeout`, `ConnectionFailed`, `BadResponse`,
+   * `PrefixIgnored`, `Redirect`. */
   readonly code: string;
   /** HTTP status; 0 when there was none. */
   readonly status: number;
@@ -97,6 +98,7 @@ const permanentCodes = new Set([
   'NoSuchVersion',
   'NotImplemented',
   'PreconditionFailed',
+  'PrefixIgnored',
 ]);
 
 /**

@@ -1,6 +1,6 @@
 import { badResponse, type S3Client } from './client.ts';
-import type { QueryParameter } from './encode.ts';
-import { S3Error } from './errors.ts';
+import { printableKey, type QueryParameter } from './encode.ts';
+import { S3Error, type S3Target } from './errors.ts';
 import { USUAL_BODY, type WireResponse } from './exchange.ts';
 import { ListingError, scanListing, type ListingPage } from './listing.ts';
 import type { StreamResponse } from './transport.ts';
@@ -18,7 +18,10 @@ export interface ObjectHead {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** One page of a bucket's objects in key order. A page that is not whole is an error, never an end. */
+/**
+ * One page of a bucket's objects in key order. A page that is not whole is an error, never an end, and so is one with
+ * keys that were not asked for: whoever takes the prefix off them, or deletes them, would meet other objects.
+ */
 export async function listObjects(
   client: S3Client,
   what: { bucket: string; prefix: string; token?: string | undefined; startAfter?: string; maxKeys?: number },
@@ -35,7 +38,9 @@ export async function listObjects(
   const request = { operation: 'ListObjectsV2', method: 'GET', bucket: what.bucket, query } as const;
   const read = (response: WireResponse): ListingPage => {
     try {
-      return scanListing(response.body);
+      const page = scanListing(response.body);
+      refuseOthers(request, what.prefix, page.objects);
+      return page;
     } catch (error) {
       if (!(error instanceof ListingError)) throw error;
       if (error.code === 'BadListing') throw badResponse(request, response.status, error.message);
@@ -43,6 +48,18 @@ export async function listObjects(
     }
   };
   return client.request(request, read, signal);
+}
+
+/** @throws S3Error `PrefixIgnored` where a listing has keys that are not under the prefix that was asked for. */
+export function refuseOthers(
+  request: S3Target,
+  prefix: string,
+  listed: readonly { readonly key: string }[],
+): void {
+  const other = listed.find(({ key }) => !key.startsWith(prefix));
+  if (other === undefined) return;
+  const detail = `${printableKey(other.key)} is not under ${printableKey(prefix)}`;
+  throw new S3Error(request, { code: 'PrefixIgnored', status: 200, detail });
 }
 
 /** Size, ETag and attributes; `undefined` where there is no such object. */

@@ -1,6 +1,7 @@
 import { badResponse, type S3Client, type S3Request } from './client.ts';
 import type { QueryParameter } from './encode.ts';
 import type { Upload } from './multipart.ts';
+import { refuseOthers } from './objects.ts';
 import type { WireResponse } from './exchange.ts';
 import { elementText } from './xml.ts';
 
@@ -26,6 +27,7 @@ export async function* listUploads(
       query: [['uploads', ''], ['encoding-type', 'url'], ['prefix', prefix], ...marker],
     };
     const page = await client.request(request, (response) => readPage(request, response), signal);
+    refuseOthers(request, prefix, page.uploads);
     yield* page.uploads;
     if (page.next === undefined) return;
     const [key, uploadId] = page.next;

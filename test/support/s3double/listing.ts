@@ -5,7 +5,7 @@ import type { DoubleRequest } from './request.ts';
 import type { KeySeries } from './series.ts';
 
 /** A page of ListObjectsV2. The continuation token is the last key of the page before, in base64. */
-export function listObjects(bucket: Bucket, request: DoubleRequest): Buffer {
+export function listObjects(bucket: Bucket, prefix: ByteString, request: DoubleRequest): Buffer {
   const { query } = request;
   if (query.has('delimiter'))
     throw new Refusal(501, 'NotImplemented', 'the double lists without a delimiter');
@@ -13,7 +13,6 @@ export function listObjects(bucket: Bucket, request: DoubleRequest): Buffer {
   if (!/^\d+$/.test(asked)) throw new Refusal(400, 'InvalidArgument', 'max-keys');
   const most = Math.min(Number(asked), 1000);
   const token = query.get('continuation-token');
-  const prefix = query.get('prefix') ?? '';
   const after = token === undefined ? query.get('start-after') : readToken(token);
   const encode = query.get('encoding-type') === 'url' ? encodeForListing : escapeForXml;
   const page = takePage(bucket, prefix, after, most, encode);
@@ -124,9 +123,8 @@ function formatObject(
 }
 
 /** All unfinished uploads below a prefix, in order of key and age; pages by key-marker and upload-id-marker. */
-export function listUploads(bucket: Bucket, request: DoubleRequest): string {
+export function listUploads(bucket: Bucket, prefix: ByteString, request: DoubleRequest): string {
   const { query } = request;
-  const prefix = query.get('prefix') ?? '';
   const most = Math.min(Number(query.get('max-uploads') ?? 1000), 1000);
   const encode = query.get('encoding-type') === 'url' ? encodeForListing : escapeForXml;
   const marker = `${query.get('key-marker') ?? ''}\0${query.get('upload-id-marker') ?? '\u00ff'}`;

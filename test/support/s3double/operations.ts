@@ -1,4 +1,5 @@
 import { answerXml, type Answer } from './answer.ts';
+import type { ByteString } from './bytestring.ts';
 import { listObjects, listUploads } from './listing.ts';
 import { abortUpload, completeUpload, createUpload, uploadPart, uploadPartCopy } from './multipart.ts';
 import { copyObject, deleteObject, putObject, readObject, readTagging } from './objects.ts';
@@ -26,9 +27,9 @@ export function perform(store: Store, request: DoubleRequest): Answer {
     case 'GetObjectTagging':
       return readTagging(store, bucket, request);
     case 'ListMultipartUploads':
-      return answerXml(listUploads(bucket, request));
+      return answerXml(listUploads(bucket, prefixOf(store, request), request));
     case 'ListObjectsV2':
-      return answerXml(listObjects(bucket, request));
+      return answerXml(listObjects(bucket, prefixOf(store, request), request));
     case 'PutObject':
       return putObject(store, bucket, request);
     case 'UploadPart':
@@ -38,4 +39,9 @@ export function perform(store: Store, request: DoubleRequest): Answer {
     default:
       throw new Refusal(501, 'NotImplemented', 'the double does not know this request');
   }
+}
+
+/** What keys of a listing begin with. */
+function prefixOf(store: Store, { query }: DoubleRequest): ByteString {
+  return store.honours('listPrefix') ? (query.get('prefix') ?? '') : '';
 }

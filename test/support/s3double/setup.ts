@@ -77,7 +77,7 @@ const fault = which.extend({
   times: count.optional(),
 });
 
-/** Conditions that a store may silently ignore. */
+/** Conditions that a store may silently ignore; `listPrefix` is the prefix of a listing. */
 const condition = z.enum([
   'copySourceIfMatch',
   'copyIfNoneMatch',
@@ -85,6 +85,7 @@ const condition = z.enum([
   'completeIfNoneMatch',
   'deleteIfMatch',
   'getIfMatch',
+  'listPrefix',
 ]);
 
 /** What a double holds and how it behaves. */
