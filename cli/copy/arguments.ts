@@ -38,7 +38,7 @@ export interface CopyRequest {
   readonly stores: StoreFlags;
   readonly maxFailures: number;
   readonly dryRun: boolean;
-  /** Requests in flight at most. */
+  /** Objects under way at a time. */
   readonly concurrency: number | undefined;
   /** Where plan and ledger are kept. */
   readonly state: string | undefined;

@@ -83,7 +83,7 @@ How
                         of the objects again on both sides and compare the bytes)
   --sample-percent N    the share for --verify sample, 1 to 100 (default 1)
   --max-failures N      so many objects may fail without failing the copy (default 0)
-  --concurrency N       requests in flight at most (default 32)
+  --concurrency N       objects under way at a time (default 64); each in parts has up to eight requests
   --transfer HOW        auto (default), server-side or stream
   --multipart-threshold SIZE   copy larger objects in parts, such as 512Mi (default and most: 5Gi)
   --key-equivalence HOW auto (default: the store is asked), exact, posix, nfc, case-insensitive, posix-nfc or
@@ -126,7 +126,7 @@ read only where nothing else tells the bytes of a copy. Nothing is written.
                         sample: and the bytes of a share of the objects read
   --percent N           the share for --level sample, 1 to 100 (default 1)
   --stage NAME          the copy stage, where a run has several
-  --concurrency N       requests in flight at most (default 32)
+  --concurrency N       objects looked at at a time (default 32)
   --endpoint, --region, --addressing, --profile, and --source-... and --destination-...: as for ebbflow copy; what is
                         left out is taken from the copy itself
   -n, --namespace, --context, --server      how the operator is reached, as for ebbflow results

@@ -3,7 +3,9 @@ import { parseCopyCommand } from '../../cli/copy/arguments.ts';
 import { parseAuditCommand } from '../../cli/copy/auditarguments.ts';
 import { formatBar, type Progress } from '../../cli/copy/bar.ts';
 import { AUDIT_OPTIONS, AUDIT_USAGE, COPY_USAGE, OPTIONS } from '../../cli/copy/options.ts';
+import { resolveJob } from '../../workers/copy/job.ts';
 import { PaceMeter } from '../../workers/copy/pace.ts';
+import { PlanProblems } from '../../workers/copy/problems.ts';
 import { checkRules } from '../../cli/copy/rules.ts';
 import { resolveStores } from '../../cli/copy/stores.ts';
 import { ThrottleMeter } from '../../cli/copy/throttling.ts';
@@ -94,6 +96,15 @@ describe('the command line', () => {
       (option) => !/^(source|destination)-|^help$/.test(option) && !COPY_USAGE.includes(`--${option}`),
     );
     expect(unnamed).toEqual([]);
+  });
+
+  test('the help says how many objects are under way where nothing else is said', () => {
+    enableLinearExpressions();
+    const places = { source: { store: 's', bucket: 'a' }, destination: { store: 's', bucket: 'b' } };
+    const { concurrency } = resolveJob(places, new PlanProblems());
+    expect(COPY_USAGE).toContain(
+      `--concurrency N       objects under way at a time (default ${concurrency})`,
+    );
   });
 });
 

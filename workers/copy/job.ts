@@ -35,7 +35,7 @@ export interface CopyJob {
   readonly verification: Verification;
   readonly maxFailures: number;
   readonly dryRun: boolean;
-  /** Requests in flight. */
+  /** Objects under way at a time; each in parts has several requests. */
   readonly concurrency: number;
 }
 
