@@ -98,7 +98,7 @@ Stores; each option also exists as --source-... and --destination-... for copies
 
 State and output
   --state DIR           where plan and ledger are kept (default: below ~/.local/state/ebbflow/copy, one per job)
-  --new                 leave an unfinished run of this job alone and plan anew
+  --new                 leave an unfinished run of this job alone, with any uploads in parts it left, and plan anew
   --json                print one result for programs on stdout; progress stays on stderr
   -q, --quiet           no progress (warnings stay)
 
