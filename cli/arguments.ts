@@ -1,5 +1,6 @@
 /** The command line, taken apart. */
 import { parseArgs } from 'node:util';
+import { isUID } from '../workers/contract/keys.ts';
 import { CliError } from './errors.ts';
 
 export const USAGE = `ebbflow: look at the results and logs of pipeline runs; copy objects without a cluster
@@ -72,8 +73,6 @@ const ALLOWED = {
   logs: ['stage', 'worker', 'container', 'follow', 'timestamps', 'raw'],
 } as const;
 
-const UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /** @throws CliError that says what to type. */
 export function parseCommand(args: readonly string[]): Command {
   const { values, positionals } = parse(args);
@@ -131,7 +130,7 @@ function readUID(words: readonly string[]): string {
   if (uid === undefined)
     throw new CliError('Usage', 'name the run by its UID', { next: 'ebbflow results list' });
   if (extra !== undefined) throw usage(`one UID is enough; ${extra} is too much`);
-  if (!UID.test(uid))
+  if (!isUID(uid))
     throw new CliError('Usage', `${uid} is not the UID of a run`, { next: 'ebbflow results list' });
   return uid;
 }

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { KeyEquivalence } from '../../workers/contract/copyplan.ts';
+import { isUID } from '../../workers/contract/keys.ts';
 import type { Connection } from '../arguments.ts';
 import { CliError } from '../errors.ts';
 import { type CopyOptions, OPTIONS } from './options.ts';
@@ -115,14 +116,12 @@ function readKeyList(text: string | undefined): CopyJobText['keyList'] {
   return { bucket, key };
 }
 
-const UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 function readLedgerOf(values: CopyOptions): CopyJobText['ledgerOf'] {
   const text = values['ledger-of'];
   const remote = (['stage', 'namespace', 'context', 'server'] as const).find(
     (name) => values[name] !== undefined,
   );
-  if (remote !== undefined && !UID.test(text ?? ''))
+  if (remote !== undefined && !isUID(text ?? ''))
     throw usage(`--${remote} needs --ledger-of with the UID of a run`);
   if (text === undefined) return undefined;
   if (values['key-list'] !== undefined)
@@ -142,7 +141,7 @@ export function readLedgerTarget(
     server,
   }: Partial<Record<'stage' | keyof Connection, string>>,
 ): LedgerTarget {
-  if (!UID.test(text)) return { directory: text };
+  if (!isUID(text)) return { directory: text };
   return { uid: text, stage, connection: { namespace, context, server } };
 }
 

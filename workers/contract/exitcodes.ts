@@ -6,7 +6,7 @@ export const EXIT = {
   ok: 0,
   /** The environment or the spec is wrong: a fault of ours. */
   misconfigured: 2,
-  /** The copy cannot be done as written; nothing was written. Never retried. */
+  /** The copy cannot be done as written, or a store refuses it, perhaps in its middle: then what was copied is in the ledger. Never retried. */
   planRefused: 10,
   /** More objects of this worker failed than maxFailures allows, after all its rows ran. Never retried. */
   tooManyFailures: 11,

@@ -58,6 +58,11 @@ const ATTEMPT = new RegExp(`^(${LABEL})/(\\d{1,9})/(${UUID})\\.0/(.+)$`);
 const PLAN = new RegExp(`^(${LABEL})/plan/(?:\\d{1,9}\\.zst|(?:index|report)\\.json)$`);
 const LEDGER = new RegExp(`^(${LABEL})/ledger/\\d{1,9}/(?:(${UUID})-(?:\\d{6,9}|failed)\\.zst|done\\.json)$`);
 
+const UID = new RegExp(`^${UUID}$`);
+
+/** Whether a text is the UID of an object, as a run has one. */
+export const isUID = (text: string): boolean => UID.test(text);
+
 /** Whether the key of a ledger is that of a segment. */
 export const isLedgerSegment = (relative: string): boolean => /-\d{6,9}\.zst$/.test(relative);
 

@@ -25,7 +25,7 @@ export interface Deal {
 }
 
 /** As long as one object takes beyond its bytes, this many bytes can be copied. */
-const OBJECT_BYTES = 64 * 1024 ** 2;
+export const OBJECT_BYTES = 64 * 1024 ** 2;
 /** A row that only goes from the plan to the ledger. */
 const RECORD_WEIGHT = 1 / 64;
 

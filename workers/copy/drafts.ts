@@ -32,8 +32,6 @@ export class Drafter {
   listed = 0;
   /** Rows whose key after the prefix changes. */
   renamed = 0;
-  /** Bytes of all rows. */
-  bytes = 0;
   /** The first rows whose key changes. */
   readonly renames: { readonly source: string; readonly destination: string }[] = [];
 
@@ -95,7 +93,6 @@ export class Drafter {
     }
     if (storageClass !== undefined && archived.has(storageClass))
       this.#problems.add(`${nameKey(key)} has storage class ${storageClass}; restore it before the run`);
-    this.bytes += size;
     const other = storageClass === 'STANDARD' ? undefined : storageClass;
     const row = { source: key, etag, size, destination, storageClass: other };
     const number = this.#drafts.rows;

@@ -3,7 +3,7 @@ import type { RowAction } from '../contract/copyplan.ts';
 import type { RequestEstimate } from '../contract/planreport.ts';
 import type { CopyJob } from './job.ts';
 import { splitParts } from './parts.ts';
-import { STREAM_WHOLE } from './transfer.ts';
+import { isCopiedInParts } from './transfer.ts';
 
 /** Keys that one request lists. */
 export const PAGE_KEYS = 1000;
@@ -35,8 +35,7 @@ export class RequestCounter {
     const { mode, transfer, multipartThreshold, verification } = this.#job;
     const counts = this.#counts;
     if (action === 'Copy') {
-      const inParts = size > (transfer === 'Stream' ? STREAM_WHOLE : multipartThreshold);
-      if (inParts) {
+      if (isCopiedInParts({ job: this.#job, transfer }, { size })) {
         const parts = splitParts(size, multipartThreshold, transfer).length;
         counts.uploadPart += parts;
         // One to start and one to finish, after a look at the source's attributes and tags.

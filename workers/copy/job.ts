@@ -1,5 +1,6 @@
 import type { CopyStage } from '../../operator/api/copystage.ts';
 import type { KeyEquivalence } from '../contract/copyplan.ts';
+import { isUID } from '../contract/keys.ts';
 import { parseRules, type Rules } from '../contract/rename.ts';
 import type { PlanProblems } from './problems.ts';
 import type { Verification } from './verify.ts';
@@ -90,12 +91,10 @@ export function resolveJob(copy: CopyStage, problems: PlanProblems): CopyJob {
   };
 }
 
-const runUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 function resolveOrigin({ keyList, ledgerOf }: CopyStage['source'], problems: PlanProblems): Origin {
   if (keyList !== undefined) return { kind: 'KeyList', ...keyList };
   if (ledgerOf === undefined) return { kind: 'Listing' };
-  if (runUID.test(ledgerOf)) {
+  if (isUID(ledgerOf)) {
     problems.add(
       `copy.source.ledgerOf: a pod may read the ledgers of its own run alone, not of run ${ledgerOf}; make that copy a ` +
         'stage of this run and name it, or store the keys as a list and name that in copy.source.keyList',

@@ -1,4 +1,5 @@
 /** How fast a copy goes and when it will be done. Pure but for what it is told. */
+import { OBJECT_BYTES } from './deal.ts';
 
 /** One look at the work. */
 export interface Sample {
@@ -17,8 +18,6 @@ export interface Pace {
 
 /** Looks back this far, in milliseconds: long enough to be calm, short enough to follow a change. */
 const window = 10_000;
-/** What an object costs by itself, in bytes: as the plan weighs pieces of work. */
-const objectWeight = 64 * 1024 ** 2;
 
 /** Keeps the samples of the last seconds. */
 export class PaceMeter {
@@ -43,5 +42,5 @@ export class PaceMeter {
 }
 
 function weigh({ objects, bytes }: { readonly objects: number; readonly bytes: number }): number {
-  return objects + bytes / objectWeight;
+  return objects + bytes / OBJECT_BYTES;
 }

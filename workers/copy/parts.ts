@@ -15,6 +15,7 @@ import {
 import { getObject, headObject, type ByteRange, type ObjectHead } from '../s3/objects.ts';
 import { ensureTagging, getTagging } from '../s3/tagging.ts';
 import type { ByteBudget } from './budget.ts';
+import { sourceChanged } from './heads.ts';
 import { runBounded } from './pool.ts';
 import { RowFailed } from './rowfailed.ts';
 
@@ -189,9 +190,7 @@ async function streamPart(
 ): Promise<UploadedPart> {
   const what = { bucket: source.bucket, key: row.source, range, ifMatch: row.etag };
   const body = await getObject(source.client, what, signal);
-  if (body?.length !== range.last - range.first + 1) {
-    throw new RowFailed('SourceChanged', 'the source object is not what it was when the copy was planned');
-  }
+  if (body?.length !== range.last - range.first + 1) throw sourceChanged();
   const contentMd5 = createHash('md5').update(body).digest('base64');
   return uploadPart(destination.client, upload, { number, body, contentMd5 }, signal);
 }

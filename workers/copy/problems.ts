@@ -10,7 +10,10 @@ export type CopyReason =
   | 'CopiedWithFailures'
   | 'InvalidSpec';
 
-/** The copy cannot be done as written: nothing was copied, and trying again would not help. */
+/**
+ * The copy cannot be done as written, or a store refuses what every copy needs; trying again would not help. Only before
+ * the first copy does it mean that nothing was written.
+ */
 export class PlanRefused extends Error {
   override readonly name = 'PlanRefused';
   readonly code = 'PlanRefused';

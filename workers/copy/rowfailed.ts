@@ -4,7 +4,7 @@ export class RowFailed extends Error {
   /**
    * The store's own code, or one of ours. Source: `SourceChanged`. Destination, not ours: `DestinationExists` before the
    * copy, `CopyReplaced` after it. The copy: `CopyMissing`, `SizeMismatch`, `EtagMismatch`, `ChecksumMismatch`,
-   * `ContentMismatch`.
+   * `ContentMismatch`. Either, while it was read again: `ObjectChanged`.
    */
   readonly code: string;
 

@@ -26,11 +26,14 @@ export interface TransferContext {
 }
 
 /** Streamed objects up to this size go in one piece, held in memory. Bytes. */
-export const STREAM_WHOLE = 16 * 1024 ** 2;
+const STREAM_WHOLE = 16 * 1024 ** 2;
 
 /** Whether a row is too large for one request. */
 export function isCopiedInParts(
-  { job, transfer }: Pick<TransferContext, 'job' | 'transfer'>,
+  {
+    job,
+    transfer,
+  }: { readonly job: Pick<CopyJob, 'multipartThreshold'> } & Pick<TransferContext, 'transfer'>,
   { size }: Pick<PlanRow, 'size'>,
 ): boolean {
   return size > (transfer === 'Stream' ? STREAM_WHOLE : job.multipartThreshold);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { PlanRow } from '../contract/copyplan.ts';
 import { compareChecksums, wholeChecksums, type ChecksumAlgorithm } from '../s3/checksums.ts';
 import { headObject, type ObjectHead } from '../s3/objects.ts';
+import { sourceChanged } from './heads.ts';
 import { hashObject } from './reread.ts';
 import { RowFailed } from './rowfailed.ts';
 import type { TransferContext } from './transfer.ts';
@@ -75,9 +76,8 @@ async function checkSums(
 ): Promise<string | undefined> {
   // Another pod of this worker may have moved it meanwhile; the copy was then verified by that one.
   if (source.head === undefined && context.job.mode === 'Move') return undefined;
-  if (source.head === undefined || source.head.etag !== row.etag || source.head.size !== row.size) {
-    throw new RowFailed('SourceChanged', 'the source object is not what it was when the copy was planned');
-  }
+  if (source.head === undefined || source.head.etag !== row.etag || source.head.size !== row.size)
+    throw sourceChanged();
   const { client, bucket } = context.ends.destination;
   const head = await headObject(client, { bucket, key: row.destination, checksums: true }, signal);
   if (head === undefined)
