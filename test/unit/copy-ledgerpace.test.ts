@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { LedgerRow } from '../../workers/contract/ledger.ts';
-import { LedgerWriter } from '../../workers/copy/ledger.ts';
+import { LedgerWriter } from '../../workers/copy/ledgerwriter.ts';
 import type { ResultsStore } from '../../workers/copy/results.ts';
 
 const never = new AbortController().signal;

@@ -1,7 +1,8 @@
 import type { PlanRow } from '../contract/copyplan.ts';
 import type { LedgerRow } from '../contract/ledger.ts';
 import { blameObject, judge, type Outcome } from './blame.ts';
-import type { LedgerWriter, RecordedRows } from './ledger.ts';
+import type { RecordedRows } from './ledger.ts';
+import type { LedgerWriter } from './ledgerwriter.ts';
 import { sweepUploads } from './leftovers.ts';
 import { doesOthers } from './outage.ts';
 import { runBounded } from './pool.ts';
