@@ -10,14 +10,8 @@ import type { ReadableResults } from '../../workers/copy/results.ts';
 import { ResultsClient } from '../client.ts';
 import { CliError } from '../errors.ts';
 import { RemoteLedger } from './remoteledger.ts';
-import {
-  listRuns,
-  LOCAL_STAGE,
-  readJob,
-  readStoresOfJob,
-  recordedStore,
-  type RecordedStores,
-} from './state.ts';
+import { readJob, readStoresOfJob, recordedStore, type RecordedStores } from './jobfile.ts';
+import { listRuns, LOCAL_STAGE } from './state.ts';
 import type { SideFlags, StoreFlags } from './storeflags.ts';
 
 /** A copy whose ledger can be read. */

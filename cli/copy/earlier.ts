@@ -3,7 +3,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EarlierLedger } from '../../workers/copy/earlier.ts';
 import { LocalStore } from '../../workers/copy/localstore.ts';
-import { listRuns, LOCAL_STAGE, readStoresOfJob } from './state.ts';
+import { readStoresOfJob } from './jobfile.ts';
+import { listRuns, LOCAL_STAGE } from './state.ts';
 import type { LocalStores } from './stores.ts';
 
 /**

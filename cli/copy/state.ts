@@ -1,11 +1,11 @@
 /** The directory in which a copy keeps its plan and ledger, so that the same command can go on after a crash. */
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
 import { CliError } from '../errors.ts';
+import { claimDirectory } from './jobfile.ts';
 import { takeLock } from './lock.ts';
+import { writeWhole } from './wholefile.ts';
 
 /** Finished runs of a job that are kept, with their ledgers. */
 const keptRuns = 10;
@@ -13,7 +13,6 @@ const keptRuns = 10;
 /** The stage's name in the keys of a run's plan and ledger. */
 export const LOCAL_STAGE = 'copy';
 
-const JOB_FILE = 'job.json';
 const END_FILE = 'end.json';
 /** `20261127T005500Z-<uuid>`: sorts by time. */
 const RUN = /^(\d{8}T\d{6}Z)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
@@ -39,7 +38,7 @@ export async function openState(directory: string, job: object, anew: boolean): 
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const unlock = await takeLock(directory);
     try {
-      await claimFor(directory, job);
+      await claimDirectory(directory, job);
       const runs = await listRuns(directory);
       // There is one at most: a run is begun only where none is open.
       const open = runs.findLast(({ ended }) => !ended);
@@ -82,58 +81,9 @@ function nameRun(directory: string, now: Date): { readonly directory: string; re
   return { directory: join(directory, `${time}-${uid}`), uid };
 }
 
-const jobFile = z.object({ version: z.literal(1), job: z.record(z.string(), z.unknown()) });
-
-/** What the directory's job is; undefined for a directory that has none. */
-export async function readJob(directory: string): Promise<Record<string, unknown> | undefined> {
-  let text: string;
-  try {
-    text = await readFile(join(directory, JOB_FILE), 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-  return jobFile.parse(JSON.parse(text)).job;
-}
-
-const text = z.string().optional();
-/** What is written down of a store. */
-export const recordedStore = z.object({
-  endpoint: text,
-  region: text,
-  addressing: z.enum(['Path', 'Virtual']).optional(),
-  profile: text,
-});
-const storesOfJob = z.object({ source: recordedStore, destination: recordedStore });
-export type RecordedStores = z.infer<typeof storesOfJob>;
-
-/** The stores of a directory's job; undefined where it has no job, or not one of a copy. */
-export async function readStoresOfJob(directory: string): Promise<RecordedStores | undefined> {
-  return storesOfJob.safeParse((await readJob(directory))?.['stores']).data;
-}
-
-async function claimFor(directory: string, job: object): Promise<void> {
-  const plain: unknown = JSON.parse(JSON.stringify(job));
-  const known = await readJob(directory);
-  if (known === undefined) {
-    await writeWhole(join(directory, JOB_FILE), { version: 1, job: plain });
-  } else if (!isDeepStrictEqual(known, plain)) {
-    throw new CliError(
-      'OtherJob',
-      `${directory} keeps the state of another copy (see ${JOB_FILE} in it); give this one another --state, or none`,
-    );
-  }
-}
-
 async function endRun(directory: string, end: object): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await writeWhole(join(directory, END_FILE), end);
-}
-
-/** Under another name first, so that a crash leaves no half of it. */
-async function writeWhole(path: string, content: object): Promise<void> {
-  await writeFile(`${path}.new`, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600, flush: true });
-  await rename(`${path}.new`, path);
 }
 
 async function removeOld(runs: readonly KnownRun[]): Promise<void> {

@@ -7,7 +7,8 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { takeLock } from '../../cli/copy/lock.ts';
-import { listRuns, openState, readStoresOfJob } from '../../cli/copy/state.ts';
+import { readStoresOfJob } from '../../cli/copy/jobfile.ts';
+import { listRuns, openState } from '../../cli/copy/state.ts';
 
 const lockChild = fileURLToPath(new URL('../support/lockchild.ts', import.meta.url));
 let directory = '';
