@@ -1,6 +1,7 @@
 import type { LedgerRow } from '../contract/ledger.ts';
 import { isEncryptedByKey, isPlainEtag, wholeChecksums } from '../s3/checksums.ts';
 import { headObject, type ObjectHead } from '../s3/objects.ts';
+import { compareHead } from './heads.ts';
 import type { Ends } from './parts.ts';
 import { hashObject } from './reread.ts';
 import { RowFailed } from './rowfailed.ts';
@@ -46,15 +47,6 @@ export async function auditRow(
     if (error instanceof RowFailed) return different(error.message);
     throw error;
   }
-}
-
-/** How what is at a row's destination differs from what the ledger says; undefined where it does not. */
-export function compareHead(row: LedgerRow, head: ObjectHead | undefined): string | undefined {
-  if (head === undefined) return 'it is gone';
-  if (head.size !== row.size) return `it has ${head.size} bytes instead of ${row.size}`;
-  if (row.destinationEtag !== '' && head.etag !== row.destinationEtag)
-    return `it has ETag ${head.etag} instead of ${row.destinationEtag}`;
-  return undefined;
 }
 
 async function auditChecksum(

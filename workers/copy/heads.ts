@@ -1,5 +1,6 @@
 /** What HEAD says about both ends of a row. */
 import type { PlanRow } from '../contract/copyplan.ts';
+import type { LedgerRow } from '../contract/ledger.ts';
 import { headObject, type ObjectHead } from '../s3/objects.ts';
 import { RowFailed } from './rowfailed.ts';
 import type { TransferContext } from './transfer.ts';
@@ -30,4 +31,13 @@ export async function headDestination(
 ): Promise<ObjectHead | undefined> {
   const { client, bucket } = ends.destination;
   return headObject(client, { bucket, key: row.destination, checksums }, signal);
+}
+
+/** How what is at a row's destination differs from what the ledger says; undefined where it does not. */
+export function compareHead(row: LedgerRow, head: ObjectHead | undefined): string | undefined {
+  if (head === undefined) return 'it is gone';
+  if (head.size !== row.size) return `it has ${head.size} bytes instead of ${row.size}`;
+  if (row.destinationEtag !== '' && head.etag !== row.destinationEtag)
+    return `it has ETag ${head.etag} instead of ${row.destinationEtag}`;
+  return undefined;
 }

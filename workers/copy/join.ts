@@ -10,6 +10,7 @@ import { FirstTen, nameKey, type PlanProblems } from './problems.ts';
 import type { PlanProof } from './proof.ts';
 import { RecognisedRows } from './recognised.ts';
 import { RowSet } from './rowset.ts';
+import { isIdentical } from './samebytes.ts';
 import type { Scratch } from './scratch.ts';
 
 /** What a destination's object is known by. */
@@ -102,14 +103,6 @@ export async function joinExisting(input: JoinInput, signal: AbortSignal): Promi
     return position === undefined ? undefined : existing.read(position).etag;
   };
   return { skipped, existingEtag, listed };
-}
-
-/** The same bytes, as far as size and ETag can tell. */
-export function isIdentical(
-  row: { readonly size: number; readonly etag: string },
-  object: { readonly size: number; readonly etag: string },
-): boolean {
-  return row.etag !== '' && row.size === object.size && row.etag === object.etag;
 }
 
 function describeMet(met: Met, row: DraftRow, object: ExistingObject, job: CopyJob): string {

@@ -1,7 +1,7 @@
 import type { LedgerRow } from '../contract/ledger.ts';
 import { S3Error } from '../s3/errors.ts';
 import { deleteObject, headObject } from '../s3/objects.ts';
-import { compareHead } from './audit.ts';
+import { compareHead } from './heads.ts';
 import { runBounded } from './pool.ts';
 import { nameKey } from './problems.ts';
 import type { TransferContext } from './transfer.ts';

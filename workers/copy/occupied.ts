@@ -3,8 +3,8 @@ import type { PlanRow } from '../contract/copyplan.ts';
 import { compareChecksums } from '../s3/checksums.ts';
 import type { ObjectHead } from '../s3/objects.ts';
 import { headSource } from './heads.ts';
-import { isIdentical } from './join.ts';
 import { RowFailed } from './rowfailed.ts';
+import { isIdentical } from './samebytes.ts';
 import type { TransferContext } from './transfer.ts';
 
 /**

@@ -5,6 +5,14 @@ import type { CopyJob } from './job.ts';
 import type { ExistingObject } from './join.ts';
 import type { Sides } from './sides.ts';
 
+/** The same bytes, as far as size and ETag can tell. */
+export function isIdentical(
+  row: { readonly size: number; readonly etag: string },
+  object: { readonly size: number; readonly etag: string },
+): boolean {
+  return row.etag !== '' && row.size === object.size && row.etag === object.etag;
+}
+
 /** Whether a row's source and what is at its destination have a checksum of all their bytes in common. */
 export async function haveSameBytes(
   job: CopyJob,

@@ -7,11 +7,11 @@ import { getObject, putObject, type ObjectHead } from '../s3/objects.ts';
 import { getTagging } from '../s3/tagging.ts';
 import type { ByteBudget } from './budget.ts';
 import { headDestination, headSource, sourceChanged } from './heads.ts';
-import { isIdentical } from './join.ts';
 import type { CopyJob } from './job.ts';
 import { judgeOccupant } from './occupied.ts';
 import { carriedAttributes, copyInParts, type Ends } from './parts.ts';
 import { RowFailed } from './rowfailed.ts';
+import { isIdentical } from './samebytes.ts';
 
 /** What is the same for every row of a stage. */
 export interface TransferContext {
@@ -65,7 +65,7 @@ export async function copyRow(
   }
   try {
     const how = { ...options, mayBeDone: there !== undefined };
-    return await verify(context, row, await send(context, row, how, signal), signal);
+    return await checkEtag(context, row, await send(context, row, how, signal), signal);
   } catch (error) {
     if (!(error instanceof S3Error)) throw error;
     const conflict = error.status === 412 || error.code === 'PreconditionFailed';
@@ -153,7 +153,7 @@ async function streamObject(
 }
 
 /** Checks the copy's ETag; where ETags cannot be compared, its size, and that it is still the copy. */
-async function verify(
+async function checkEtag(
   context: TransferContext,
   row: PlanRow,
   etag: string,
@@ -194,5 +194,5 @@ async function resolveConflict(
   if (known !== undefined) return known;
   // Gone again, or perhaps ours: writing the pinned source again makes it right.
   const how = { ...options, mayBeDone: there !== undefined };
-  return verify(context, row, await send(context, row, how, signal), signal);
+  return checkEtag(context, row, await send(context, row, how, signal), signal);
 }
