@@ -3,7 +3,7 @@ import type { SourceLedger } from '../../workers/copy/ledgersource.ts';
 import { CliError } from '../errors.ts';
 import { openForward } from '../portforward.ts';
 import type { LedgerTarget } from './arguments.ts';
-import { type AuditSource, openLocal, openRemote } from './auditsource.ts';
+import { type RecordedCopy, openLocal, openRemote } from './recordedcopy.ts';
 import type { LocalStores } from './stores.ts';
 
 /** A ledger that is opened when it is needed: a copy that goes on has all of it in its plan. */
@@ -15,7 +15,7 @@ export interface LedgerOrigin {
 /** `bucket` and `stores` are those of the new copy. */
 export function originOf(target: LedgerTarget, bucket: string, stores: LocalStores): LedgerOrigin {
   let close = (): void => undefined;
-  const open = async (signal: AbortSignal): Promise<AuditSource> => {
+  const open = async (signal: AbortSignal): Promise<RecordedCopy> => {
     if ('directory' in target) return openLocal(target.directory, signal);
     const { connection, uid, stage } = target;
     if (connection.server !== undefined) return openRemote(connection.server, uid, stage, signal);
@@ -37,7 +37,7 @@ export function originOf(target: LedgerTarget, bucket: string, stores: LocalStor
   };
 }
 
-function requireSameStore({ stores }: AuditSource, { source }: LocalStores): void {
+function requireSameStore({ stores }: RecordedCopy, { source }: LocalStores): void {
   const [its, ours] = [stores.destination.endpoint ?? 'Amazon S3', source.endpoint ?? 'Amazon S3'];
   if (its !== ours) throw wrongPlace(`it wrote to ${its} and not to ${ours}`);
 }

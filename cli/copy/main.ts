@@ -3,7 +3,7 @@ import { nameKey } from '../../workers/copy/problems.ts';
 import { CliError } from '../errors.ts';
 import { formatCount } from '../format.ts';
 import { parseCopyCommand } from './arguments.ts';
-import { AUDIT_USAGE, COPY_USAGE } from './options.ts';
+import { VERIFY_USAGE, COPY_USAGE } from './options.ts';
 import { type CopyReport, printReport } from './report.ts';
 import { Screen } from './screen.ts';
 
@@ -38,19 +38,19 @@ async function copy(args: readonly string[], interrupt: Interrupt): Promise<numb
 }
 
 async function verify(args: readonly string[], interrupt: Interrupt): Promise<number> {
-  const { parseAuditCommand } = await import('./auditarguments.ts');
-  const command = parseAuditCommand(args);
+  const { parseVerifyCommand } = await import('./verifyarguments.ts');
+  const command = parseVerifyCommand(args);
   if (command.name === 'help') {
-    process.stdout.write(AUDIT_USAGE);
+    process.stdout.write(VERIFY_USAGE);
     return 0;
   }
-  const { runAudit } = await import('./auditrun.ts');
-  const { printAudit } = await import('./auditreport.ts');
+  const { runVerification } = await import('./verifyrun.ts');
+  const { printVerification } = await import('./verifyreport.ts');
   const screen = new Screen(process.stderr, command.quiet);
-  const report = await runAudit(command, { env: process.env, screen, stop: interrupt.signal });
+  const report = await runVerification(command, { env: process.env, screen, stop: interrupt.signal });
   const exitCode = report.result === 'Interrupted' ? interrupt.exitCode() : report.exitCode;
   if (command.json) process.stdout.write(`${JSON.stringify({ ...report, exitCode }, undefined, 2)}\n`);
-  else process.stdout.write(printAudit(report));
+  else process.stdout.write(printVerification(report));
   const differences = report.differences.map(({ key, why }) => `${nameKey(key)}: ${why}`);
   const left = report.counts.different - differences.length;
   const more = left > 0 ? [`and ${formatCount(left)} more`] : [];

@@ -50,9 +50,9 @@ export const OPTIONS = {
 export type CopyOptions = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 
 /** Those of `verify`. */
-export const AUDIT_OPTIONS = { ...SHARED, level: { type: 'string' }, percent: { type: 'string' } } as const;
+export const VERIFY_OPTIONS = { ...SHARED, level: { type: 'string' }, percent: { type: 'string' } } as const;
 
-export type AuditOptions = ReturnType<typeof parseArgs<{ options: typeof AUDIT_OPTIONS }>>['values'];
+export type VerifyOptions = ReturnType<typeof parseArgs<{ options: typeof VERIFY_OPTIONS }>>['values'];
 
 export const COPY_USAGE = `ebbflow copy: copy and rename objects in S3 stores, from this machine, without a cluster
 
@@ -113,7 +113,7 @@ Exit codes
 ACLs, object locks and website redirects are not carried over; metadata, content headers, tags and storage classes are.
 `;
 
-export const AUDIT_USAGE = `ebbflow copy verify: check that every object of a finished copy is still there as it was copied
+export const VERIFY_USAGE = `ebbflow copy verify: check that every object of a finished copy is still there as it was copied
 
   ebbflow copy verify STATE_DIR [options]     a copy of this machine: the directory that ebbflow copy named at its end
   ebbflow copy verify UID [options]           a copy stage of a PipelineRun; its ledger is read through the operator

@@ -35,12 +35,12 @@ describe('the verification of a copy that is not finished', () => {
 
   test('says so and is not well, however good what was copied is', async () => {
     const state = await copyHalf();
-    const report = await local.audit(state);
+    const report = await local.verify(state);
     expect(report.counts).toMatchObject({ planned: 40, checked: 15, same: 15, unrecorded: 25 });
     expect(report).toMatchObject({ result: 'Unfinished', exitCode: 12 });
     expect(report.message).toMatch(/^the copy is not finished: 25 of its 40 objects /);
     await local.copy(...both);
-    expect(await local.audit(state)).toMatchObject({
+    expect(await local.verify(state)).toMatchObject({
       result: 'Same',
       exitCode: 0,
       counts: { unrecorded: 0 },
@@ -51,7 +51,7 @@ describe('the verification of a copy that is not finished', () => {
     const state = await copyHalf();
     const [key = ''] = [...(await contents(local.client, 'lake')).keys()];
     await seed(local.client, 'lake', [[key, 'something else']]);
-    const report = await local.audit(state);
+    const report = await local.verify(state);
     expect(report).toMatchObject({
       result: 'Different',
       exitCode: 11,
@@ -69,13 +69,13 @@ test('the verification of a copy is not misled by a source whose ETag only looks
   const secret = { key: 'in/kms', content, etag: '0123456789abcdef'.repeat(2), headers, tagging: '' };
   local.double.store.write(local.double.store.bucket('raw'), secret);
   const state = String((await local.copy(...both)).state);
-  const checked = await local.audit(state, '--level', 'checksum');
+  const checked = await local.verify(state, '--level', 'checksum');
   expect(checked).toMatchObject({ result: 'Same', counts: { same: 1 } });
   // As somebody would spoil it whose store still has its old ETag.
   const spoilt = { key: 'out/kms', content: new Bytes(Buffer.from('SECRET')), headers: {}, tagging: '' };
   const lake = local.double.store.bucket('lake');
   local.double.store.write(lake, { ...spoilt, etag: lake.get('out/kms')?.etag ?? '' });
-  expect(await local.audit(state, '--level', 'checksum')).toMatchObject({ result: 'Different' });
+  expect(await local.verify(state, '--level', 'checksum')).toMatchObject({ result: 'Different' });
 });
 
 describe('a copy that is done once more', () => {
@@ -97,7 +97,7 @@ describe('a copy that is done once more', () => {
       const { plan, state } = await local.copy(...command);
       expect(plan).toMatchObject({ toCopy: 0, skipped: 2 });
       // Its own ledger has the ETags that are there, so it can be verified.
-      expect(await local.audit(String(state))).toMatchObject({ result: 'Same', counts: { same: 2 } });
+      expect(await local.verify(String(state))).toMatchObject({ result: 'Same', counts: { same: 2 } });
     }
     expect(local.double.stats().requests['UploadPartCopy']).toBe(3);
   });

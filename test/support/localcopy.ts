@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCopyCommand } from '../../cli/copy/arguments.ts';
-import { parseAuditCommand } from '../../cli/copy/auditarguments.ts';
-import type { AuditReport } from '../../cli/copy/auditreport.ts';
-import { runAudit } from '../../cli/copy/auditrun.ts';
+import { parseVerifyCommand } from '../../cli/copy/verifyarguments.ts';
+import type { VerifyReport } from '../../cli/copy/verifyreport.ts';
+import { runVerification } from '../../cli/copy/verifyrun.ts';
 import type { CopyReport } from '../../cli/copy/report.ts';
 import { type CopyHost, runCopy } from '../../cli/copy/run.ts';
 import { Screen } from '../../cli/copy/screen.ts';
@@ -41,10 +41,10 @@ export class LocalCopies {
   }
 
   /** What `ebbflow copy verify` with these arguments comes to. */
-  async audit(...args: string[]): Promise<AuditReport> {
-    const command = parseAuditCommand(args);
-    if (command.name !== 'audit') throw new Error('not an audit');
-    return runAudit(command, this.#host());
+  async verify(...args: string[]): Promise<VerifyReport> {
+    const command = parseVerifyCommand(args);
+    if (command.name !== 'verify') throw new Error('not a verification');
+    return runVerification(command, this.#host());
   }
 
   async stop(): Promise<void> {

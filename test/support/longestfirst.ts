@@ -14,7 +14,7 @@ const LONG: readonly string[] = [
   'integration/cluster-nodes',
   'integration/copy-workers',
   'integration/cluster-lifecycle',
-  'integration/copy-audit',
+  'integration/copy-verify',
   'e2e/store',
   'e2e/metrics',
   'e2e/main',

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseCopyCommand } from '../../cli/copy/arguments.ts';
-import { parseAuditCommand } from '../../cli/copy/auditarguments.ts';
+import { parseVerifyCommand } from '../../cli/copy/verifyarguments.ts';
 import { formatBar, type Progress } from '../../cli/copy/bar.ts';
-import { AUDIT_OPTIONS, AUDIT_USAGE, COPY_USAGE, OPTIONS } from '../../cli/copy/options.ts';
+import { VERIFY_OPTIONS, VERIFY_USAGE, COPY_USAGE, OPTIONS } from '../../cli/copy/options.ts';
 import { resolveJob } from '../../workers/copy/job.ts';
 import { PaceMeter } from '../../workers/copy/pace.ts';
 import { PlanProblems } from '../../workers/copy/problems.ts';
@@ -112,11 +112,11 @@ describe('the command line of verify', () => {
   const uid = '5e5c0a5e-0000-4000-8000-000000000001';
 
   test('takes the UID of a run or a directory, and a level', () => {
-    expect(parseAuditCommand([uid, '--stage', 'arrange', '-n', 'flow'])).toMatchObject({
+    expect(parseVerifyCommand([uid, '--stage', 'arrange', '-n', 'flow'])).toMatchObject({
       target: { uid, stage: 'arrange', connection: { namespace: 'flow' } },
       level: { kind: 'Size' },
     });
-    expect(parseAuditCommand(['./state', '--level', 'sample', '--percent', '5'])).toMatchObject({
+    expect(parseVerifyCommand(['./state', '--level', 'sample', '--percent', '5'])).toMatchObject({
       target: { directory: './state' },
       level: { kind: 'Sample', percent: 5 },
     });
@@ -130,14 +130,14 @@ describe('the command line of verify', () => {
     [['a', '--level', 'sample', '--percent', '101'], /from 1 to 100/],
     [['a', '--move'], /Unknown option/],
   ])('%j is refused', (args, message) => {
-    expect(() => parseAuditCommand(args)).toThrow(
+    expect(() => parseVerifyCommand(args)).toThrow(
       expect.objectContaining({ code: 'Usage', message: expect.stringMatching(message) }),
     );
   });
 
   test('the help names every option', () => {
-    const unnamed = Object.keys(AUDIT_OPTIONS).filter(
-      (option) => !/^(source|destination)-|^help$/.test(option) && !AUDIT_USAGE.includes(`--${option}`),
+    const unnamed = Object.keys(VERIFY_OPTIONS).filter(
+      (option) => !/^(source|destination)-|^help$/.test(option) && !VERIFY_USAGE.includes(`--${option}`),
     );
     expect(unnamed).toEqual([]);
   });

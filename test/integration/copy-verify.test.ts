@@ -54,7 +54,7 @@ function report({ stdout }: Said) {
   return read;
 }
 
-async function audit(target: string, ...extra: string[]) {
+async function verify(target: string, ...extra: string[]) {
   return report(await command.run(['verify', target, '--json', ...extra]));
 }
 
@@ -67,7 +67,7 @@ const levels = [
 test('every level finds a good copy good, in words and in JSON', async () => {
   const run = await copy();
   for (const level of levels) {
-    expect(await audit(run, ...level)).toMatchObject({
+    expect(await verify(run, ...level)).toMatchObject({
       result: 'Same',
       exitCode: 0,
       counts: { planned: 40, checked: 40, same: 40, unproved: 0, different: 0, failed: 0, unrecorded: 0 },
@@ -96,7 +96,7 @@ test('what is gone, written anew or rotten is named; bytes that rot unseen are f
     [levels[1], gone, anew, longer],
     [levels[2], gone, anew, longer, rotten],
   ] as const) {
-    const { result, exitCode, counts, differences } = await audit(run, ...(level ?? []));
+    const { result, exitCode, counts, differences } = await verify(run, ...(level ?? []));
     expect(differences.toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual(found);
     expect({ result, exitCode }).toEqual({ result: 'Different', exitCode: 11 });
     expect(counts).toMatchObject({ checked: 40, different: found.length, same: 40 - found.length });
@@ -110,7 +110,7 @@ test('what is gone, written anew or rotten is named; bytes that rot unseen are f
 test('sources are not needed where the ledger or an MD5 sum tells the bytes', async () => {
   const run = await copy('--verify', 'sample', '--sample-percent', '100');
   await rm(join(gateway.root, from, 'in'), { recursive: true });
-  expect(await audit(run, '--level', 'sample', '--percent', '100')).toMatchObject({
+  expect(await verify(run, '--level', 'sample', '--percent', '100')).toMatchObject({
     result: 'Same',
     counts: { same: 40, unproved: 0 },
   });

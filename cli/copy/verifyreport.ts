@@ -3,7 +3,7 @@ import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { formatCount, formatDuration } from '../format.ts';
 
 /** Printed by `--json`. */
-export interface AuditReport {
+export interface VerifyReport {
   readonly version: 1;
   readonly result: 'Same' | 'Different' | 'Unfinished' | 'Interrupted' | 'Unavailable' | 'Refused' | 'Error';
   readonly exitCode: number;
@@ -11,12 +11,12 @@ export interface AuditReport {
   readonly destination: string;
   readonly level: string;
   readonly seconds: number;
-  readonly counts: AuditCounts;
+  readonly counts: VerifyCounts;
   /** The first hundred. */
   readonly differences: readonly Difference[];
 }
 
-export interface AuditCounts {
+export interface VerifyCounts {
   /** Rows of the plan. */
   planned: number;
   /** Those that the ledger says are at the destination and that were looked at. */
@@ -44,7 +44,7 @@ export function judgeCounts({
   checked,
   different,
   unrecorded,
-}: AuditCounts): Pick<AuditReport, 'result' | 'exitCode' | 'message'> {
+}: VerifyCounts): Pick<VerifyReport, 'result' | 'exitCode' | 'message'> {
   const left = `${formatCount(unrecorded)} of its ${formatCount(planned)} objects are not in the ledger yet`;
   const unfinished = `the copy is not finished: ${left}`;
   if (different > 0) {
@@ -57,7 +57,7 @@ export function judgeCounts({
 }
 
 /** The last words on standard output. */
-export function printAudit({ counts, level, seconds, result }: AuditReport): string {
+export function printVerification({ counts, level, seconds, result }: VerifyReport): string {
   const { planned, checked, same, unproved, different, failed, unrecorded } = counts;
   const took = seconds < 10 ? `${seconds.toFixed(1)}s` : formatDuration(seconds);
   const all = result === 'Same' || result === 'Different' || result === 'Unfinished';

@@ -2,21 +2,21 @@
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import type { PlanIndex } from '../../workers/contract/copyplan.ts';
 import type { LedgerRow } from '../../workers/contract/ledger.ts';
-import { auditRow, type AuditResult } from '../../workers/copy/audit.ts';
+import { verifyRow, type VerifyResult } from '../../workers/copy/verifyrow.ts';
 import { readLedger } from '../../workers/copy/ledger.ts';
 import type { Ends } from '../../workers/copy/parts.ts';
 import { runBounded } from '../../workers/copy/pool.ts';
 import { explainStoreError } from '../../workers/copy/problems.ts';
 import { openForward } from '../portforward.ts';
-import type { AuditRequest } from './auditarguments.ts';
+import type { VerifyRequest } from './verifyarguments.ts';
 import {
-  type AuditCounts,
-  type AuditReport,
+  type VerifyCounts,
+  type VerifyReport,
   type Difference,
   judgeCounts,
   KEPT_DIFFERENCES,
-} from './auditreport.ts';
-import { type AuditSource, mergeStores, openLocal, openRemote } from './auditsource.ts';
+} from './verifyreport.ts';
+import { type RecordedCopy, mergeStores, openLocal, openRemote } from './recordedcopy.ts';
 import { formatBar, formatProgressLine, type Progress } from './bar.ts';
 import { judgeError } from './ending.ts';
 import { formatLocation } from './location.ts';
@@ -26,9 +26,9 @@ import { openLocalSides, resolveStores } from './stores.ts';
 import { watch } from './watcher.ts';
 
 /** Checks a copy to its end. @throws CliError where there is no ledger to be read. */
-export async function runAudit(request: AuditRequest, host: CopyHost): Promise<AuditReport> {
+export async function runVerification(request: VerifyRequest, host: CopyHost): Promise<VerifyReport> {
   const { target } = request;
-  if ('directory' in target) return auditFrom(await openLocal(target.directory, host.stop), request, host);
+  if ('directory' in target) return verifyFrom(await openLocal(target.directory, host.stop), request, host);
   const { connection, uid, stage } = target;
   const forward =
     connection.server === undefined
@@ -36,18 +36,22 @@ export async function runAudit(request: AuditRequest, host: CopyHost): Promise<A
       : { url: connection.server, close: () => undefined };
   try {
     const source = await openRemote(forward.url, uid, stage, host.stop);
-    return await auditFrom(source, request, host);
+    return await verifyFrom(source, request, host);
   } finally {
     forward.close();
   }
 }
 
 interface Findings {
-  readonly counts: AuditCounts;
+  readonly counts: VerifyCounts;
   readonly differences: Difference[];
 }
 
-async function auditFrom(source: AuditSource, request: AuditRequest, host: CopyHost): Promise<AuditReport> {
+async function verifyFrom(
+  source: RecordedCopy,
+  request: VerifyRequest,
+  host: CopyHost,
+): Promise<VerifyReport> {
   const start = performance.now();
   const { index } = source;
   const stores = resolveStores(mergeStores(request.stores, source.stores), host.env);
@@ -61,10 +65,10 @@ async function auditFrom(source: AuditSource, request: AuditRequest, host: CopyH
   const counts = { planned, checked: 0, same: 0, unproved: 0, different: 0, failed: 0, unrecorded: 0 };
   const findings: Findings = { counts, differences: [] };
   const watcher = showProgress(host, counts);
-  let judged: Pick<AuditReport, 'result' | 'exitCode' | 'message'>;
+  let judged: Pick<VerifyReport, 'result' | 'exitCode' | 'message'>;
   try {
     for (const shard of index.shards)
-      await auditShard(source, shard, { ends, request, findings, concurrency }, host);
+      await verifyShard(source, shard, { ends, request, findings, concurrency }, host);
     judged = judgeCounts(counts);
   } catch (error) {
     const role = { field: 'destination', store: 'destination', bucket: index.destination.bucket };
@@ -72,7 +76,7 @@ async function auditFrom(source: AuditSource, request: AuditRequest, host: CopyH
     const explained = explainStoreError(error, { ...role, endpoint: origin });
     judged = host.stop.aborted
       ? { result: 'Interrupted', exitCode: EXIT.terminated, message: 'stopped before all were checked' }
-      : judgeAuditError(explained);
+      : judgeVerifyError(explained);
   } finally {
     watcher.stop();
     await Promise.all([sides.source.close(), sides.destination.close()]);
@@ -85,13 +89,13 @@ async function auditFrom(source: AuditSource, request: AuditRequest, host: CopyH
 
 interface Work {
   readonly ends: Ends;
-  readonly request: AuditRequest;
+  readonly request: VerifyRequest;
   readonly findings: Findings;
   readonly concurrency: number;
 }
 
-async function auditShard(
-  { results, stage, existing }: AuditSource,
+async function verifyShard(
+  { results, stage, existing }: RecordedCopy,
   shard: PlanIndex['shards'][number],
   { ends, request, findings, concurrency }: Work,
   host: CopyHost,
@@ -102,11 +106,11 @@ async function auditShard(
   const copied = [...rows.values()].filter(({ outcome }) => outcome !== 'Failed');
   counts.failed += rows.size - copied.length;
   const work = async (row: LedgerRow, signal: AbortSignal): Promise<void> =>
-    note(findings, row, await auditRow(ends, row, request.level, signal));
+    note(findings, row, await verifyRow(ends, row, request.level, signal));
   await runBounded(copied, concurrency, work, host.stop);
 }
 
-function note({ counts, differences }: Findings, row: LedgerRow, result: AuditResult): void {
+function note({ counts, differences }: Findings, row: LedgerRow, result: VerifyResult): void {
   counts.checked += 1;
   switch (result.kind) {
     case 'Same':
@@ -124,13 +128,13 @@ function note({ counts, differences }: Findings, row: LedgerRow, result: AuditRe
   }
 }
 
-function judgeAuditError(error: unknown): Pick<AuditReport, 'result' | 'exitCode' | 'message'> {
+function judgeVerifyError(error: unknown): Pick<VerifyReport, 'result' | 'exitCode' | 'message'> {
   const { result, exitCode, message } = judgeError(error, { stopped: false, planned: false });
   const known = result === 'Refused' || result === 'Unavailable' ? result : 'Error';
   return { result: known, exitCode, message };
 }
 
-function showProgress({ screen }: CopyHost, counts: AuditCounts): { readonly stop: () => void } {
+function showProgress({ screen }: CopyHost, counts: VerifyCounts): { readonly stop: () => void } {
   const meter = new PaceMeter();
   return watch(screen, (time, columns) => {
     const total = { objects: counts.planned - counts.failed - counts.unrecorded, bytes: 0 };

@@ -8,7 +8,7 @@ import { RowFailed } from './rowfailed.ts';
 import { isSampled, READ_ALGORITHM } from './verify.ts';
 
 /** How closely a copy is looked at, long after it was made. Each level includes the ones before it. */
-export type AuditLevel =
+export type VerifyLevel =
   /** It is there, with the size and ETag of the ledger. */
   | { readonly kind: 'Size' }
   /** The checksum that the ledger or the source has is its own as well. */
@@ -20,41 +20,41 @@ export type AuditLevel =
  * - `Same`: as the ledger says. `Different`: not, and why.
  * - `Unproved`: size and ETag are right, but there is nothing to tell its bytes by any more.
  */
-export type AuditResult =
+export type VerifyResult =
   | { readonly kind: 'Same' | 'Unproved' }
   | { readonly kind: 'Different'; readonly why: string };
 
-const same: AuditResult = { kind: 'Same' };
-const unproved: AuditResult = { kind: 'Unproved' };
+const same: VerifyResult = { kind: 'Same' };
+const unproved: VerifyResult = { kind: 'Unproved' };
 
 /** Compares what is at a row's destination with what the ledger says. @throws S3Error when a store goes on failing. */
-export async function auditRow(
+export async function verifyRow(
   ends: Ends,
   row: LedgerRow,
-  level: AuditLevel,
+  level: VerifyLevel,
   signal: AbortSignal,
-): Promise<AuditResult> {
+): Promise<VerifyResult> {
   const { client, bucket } = ends.destination;
   const checksums = level.kind === 'Checksum';
   const head = await headObject(client, { bucket, key: row.destination, checksums }, signal);
   const wrong = compareHead(row, head);
   if (head === undefined || wrong !== undefined) return different(wrong ?? 'it is gone');
   try {
-    if (level.kind === 'Checksum') return await auditChecksum(ends, row, head, signal);
+    if (level.kind === 'Checksum') return await verifyChecksum(ends, row, head, signal);
     const sampled = level.kind === 'Sample' && isSampled(row.source, level.percent);
-    return sampled ? await auditBytes(ends, row, head, signal) : same;
+    return sampled ? await verifyBytes(ends, row, head, signal) : same;
   } catch (error) {
     if (error instanceof RowFailed) return different(error.message);
     throw error;
   }
 }
 
-async function auditChecksum(
+async function verifyChecksum(
   ends: Ends,
   row: LedgerRow,
   head: ObjectHead,
   signal: AbortSignal,
-): Promise<AuditResult> {
+): Promise<VerifyResult> {
   const { algorithm, value } = parseChecksum(row);
   const stated = wholeChecksums(head).find((one) => one.algorithm === algorithm);
   if (stated !== undefined) {
@@ -62,16 +62,16 @@ async function auditChecksum(
       ? same
       : different(`its ${algorithm} checksum is not the one that was copied`);
   }
-  return auditBytes(ends, row, head, signal);
+  return verifyBytes(ends, row, head, signal);
 }
 
 /** Reads the copy, and its source where nothing else says what its bytes were. */
-async function auditBytes(
+async function verifyBytes(
   ends: Ends,
   row: LedgerRow,
   head: ObjectHead,
   signal: AbortSignal,
-): Promise<AuditResult> {
+): Promise<VerifyResult> {
   const { algorithm, value } = parseChecksum(row);
   const copy = { ...ends.destination, key: row.destination, etag: head.etag, size: row.size };
   // The ETag that the ledger has, and an MD5 sum: then the copy alone says whether it has its bytes.
@@ -111,6 +111,6 @@ function parseChecksum(row: LedgerRow): { readonly algorithm: string; readonly v
 
 const none = { algorithm: '', value: '' };
 
-function different(why: string): AuditResult {
+function different(why: string): VerifyResult {
   return { kind: 'Different', why };
 }

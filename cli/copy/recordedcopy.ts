@@ -15,7 +15,7 @@ import { listRuns, LOCAL_STAGE } from './state.ts';
 import type { SideFlags, StoreFlags } from './storeflags.ts';
 
 /** A copy whose ledger can be read. */
-export interface AuditSource {
+export interface RecordedCopy {
   readonly results: ReadableResults;
   readonly stage: string;
   readonly index: PlanIndex;
@@ -30,7 +30,7 @@ const recordedSpec = z.object({
 });
 
 /** The last run of a job's directory that has a plan, or the run whose own directory it is. */
-export async function openLocal(directory: string, signal: AbortSignal): Promise<AuditSource> {
+export async function openLocal(directory: string, signal: AbortSignal): Promise<RecordedCopy> {
   const runs = (await readJob(directory)) === undefined ? [{ directory }] : await listRuns(directory);
   for (const run of runs.toReversed()) {
     const results = new LocalStore(run.directory);
@@ -50,7 +50,7 @@ export async function openRemote(
   uid: string,
   stage: string | undefined,
   signal: AbortSignal,
-): Promise<AuditSource> {
+): Promise<RecordedCopy> {
   const client = new ResultsClient(server);
   const reply = await client.get(runReply, RESULTS_ROUTES.run(uid), {}, signal);
   const spec = 'record' in reply ? recordedSpec.parse(reply.record.spec) : undefined;
@@ -87,10 +87,10 @@ const unknownSide: SideFlags = {
 };
 
 async function open(
-  found: Pick<AuditSource, 'results' | 'stage' | 'existing'>,
+  found: Pick<RecordedCopy, 'results' | 'stage' | 'existing'>,
   known: RecordedStores | undefined,
   signal: AbortSignal,
-): Promise<AuditSource> {
+): Promise<RecordedCopy> {
   const index = await readPlanIndex(found.results, found.stage, found.existing, signal);
   if (index === undefined)
     throw new CliError('NoLedger', `stage ${found.stage} has no finished plan, so nothing was copied yet`);

@@ -1,31 +1,31 @@
 /** The command line of `ebbflow copy verify`, taken apart. Pure. */
 import { parseArgs } from 'node:util';
-import type { AuditLevel } from '../../workers/copy/audit.ts';
+import type { VerifyLevel } from '../../workers/copy/verifyrow.ts';
 import { CliError } from '../errors.ts';
 import { choose, type LedgerTarget, readCount, readLedgerTarget } from './arguments.ts';
-import { AUDIT_OPTIONS, type AuditOptions } from './options.ts';
+import { VERIFY_OPTIONS, type VerifyOptions } from './options.ts';
 import { readStores, type StoreFlags } from './storeflags.ts';
 
-export interface AuditRequest {
+export interface VerifyRequest {
   readonly target: LedgerTarget;
-  readonly level: AuditLevel;
+  readonly level: VerifyLevel;
   readonly stores: StoreFlags;
   readonly concurrency: number | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }
 
-export type AuditCommand = { readonly name: 'help' } | ({ readonly name: 'audit' } & AuditRequest);
+export type VerifyCommand = { readonly name: 'help' } | ({ readonly name: 'verify' } & VerifyRequest);
 
 /** @throws CliError that says what to type. */
-export function parseAuditCommand(args: readonly string[]): AuditCommand {
+export function parseVerifyCommand(args: readonly string[]): VerifyCommand {
   const { values, positionals } = parse(args);
   if (values.help === true) return { name: 'help' };
   const [target, extra] = positionals;
   if (target === undefined) throw usage('name the state directory of a copy, or the UID of a run');
   if (extra !== undefined) throw usage(`one is enough; ${JSON.stringify(extra)} is too much`);
   return {
-    name: 'audit',
+    name: 'verify',
     target: readLedgerTarget(target, values),
     level: readLevel(values),
     stores: readStores(values),
@@ -35,7 +35,7 @@ export function parseAuditCommand(args: readonly string[]): AuditCommand {
   };
 }
 
-function readLevel(values: AuditOptions): AuditLevel {
+function readLevel(values: VerifyOptions): VerifyLevel {
   const kind = choose('level', values.level, ['Size', 'Checksum', 'Sample'], 'Size');
   const percent = readCount('percent', values.percent, 1, 100);
   if (percent !== undefined && kind !== 'Sample') throw usage('--percent needs --level sample');
@@ -43,11 +43,11 @@ function readLevel(values: AuditOptions): AuditLevel {
 }
 
 function parse(args: readonly string[]): {
-  readonly values: AuditOptions;
+  readonly values: VerifyOptions;
   readonly positionals: readonly string[];
 } {
   try {
-    return parseArgs({ args: [...args], options: AUDIT_OPTIONS, allowPositionals: true });
+    return parseArgs({ args: [...args], options: VERIFY_OPTIONS, allowPositionals: true });
   } catch (error) {
     throw usage(error instanceof Error ? error.message : 'the options cannot be read');
   }
