@@ -31,12 +31,14 @@ import { version } from './version.ts';
 /** How long grants of workers live: how long they can go on without the operator. */
 const GRANT_SECONDS = 2_700;
 
-/** Runs the operator until the signal aborts. */
+/** Runs the operator until the signal aborts. A start that fails half-way leaves nothing open. */
 export async function runOperator(
   env: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
 ): Promise<void> {
   const config = readConfig(env);
+  // Closed in reverse order, however this ends: what stays open keeps a process alive that nobody restarts.
+  await using opened = new AsyncDisposableStack();
   keepHeapSmall();
   enableLinearExpressions();
   const clock = systemClock;
@@ -44,6 +46,7 @@ export async function runOperator(
   const metrics = createMetrics({ version, node: process.versions.node });
   const access = await loadClusterAccess({ env });
   const client = createKubeClient({ access, userAgent: `ebbflow/${version}`, metrics: metrics.kube });
+  opened.defer(() => client.close());
   const [cert, key, apiCA] = await Promise.all(
     ['tls.crt', 'tls.key', 'ca.crt'].map((name) => readFile(join(config.tlsDirectory, name), 'utf8')),
   );
@@ -68,6 +71,7 @@ export async function runOperator(
     logger: log,
     clock,
   });
+  opened.defer(() => recorder.flush());
   const { host, port, serverName } = config.workerApi;
   const controller = new RunController({
     client,
@@ -118,18 +122,16 @@ export async function runOperator(
     },
     logger: log,
   });
+  opened.defer(() => telemetry.close());
+  opened.defer(() => results.stop());
   await results.start(signal);
+  opened.defer(async () => void (await Promise.all([workerApi.close(), resultsApi.close()])));
   await workerApi.listen({ host: '0.0.0.0', port });
   await resultsApi.listen({ host: '127.0.0.1', port: config.resultsPort });
   log.info({ version, cluster: config.cluster, bucket: config.results.bucket }, 'The operator has started');
 
   await controller.run(signal);
-  await Promise.all([workerApi.close(), resultsApi.close()]);
-  await recorder.flush();
-  await results.stop();
-  await telemetry.close();
-  await client.close();
-  log.info({}, 'The operator has stopped');
+  log.info({}, 'The operator stops');
 }
 
 /** The outcome is decided and the record is not in the store yet. */
@@ -169,6 +171,7 @@ export async function main(): Promise<void> {
     process.stderr.write(
       `ebbflow operator: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
     );
-    process.exitCode = 1;
+    // Whatever may still hold the process: one that failed is to be restarted.
+    process.exit(1);
   }
 }
