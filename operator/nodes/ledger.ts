@@ -27,8 +27,11 @@ export interface LedgerPodView extends PodView {
 
 export interface NodeLedgerOptions {
   clock: Clock;
-  /** Called once per finished run with its final figures: after the last of its nodes is gone, or 30 minutes later. */
-  onFinal: (record: NodesRecord) => void;
+  /**
+   * Called once per finished run with its final figures: after the last of its nodes is gone, or 30 minutes later.
+   * `ifMissing`: the figures are a lower bound, and must not replace a record that is there.
+   */
+  onFinal: (record: NodesRecord, ifMissing: boolean) => void;
   /** A node that came up in the life of this ledger turned out to be there for a run. */
   onLaunched?: (node: LedgerNode) => void;
   /** Such a node is gone after so many seconds. */
@@ -82,7 +85,7 @@ export class NodeLedger {
 
   /**
    * The run is over: onFinal follows. Again and again is fine. A run that was over before this ledger existed, and of
-   * which no node is known, has its record already: nothing follows, because a poorer record must not replace it.
+   * which no node is known, mostly has its record already: what is known is only for the case that it has not.
    */
   finish(runUID: string, completionTime?: string): void {
     const run = this.#runs.get(runUID);
@@ -91,11 +94,11 @@ export class NodeLedger {
     const wasOver = completedAt === undefined ? run.before !== undefined : completedAt < this.#startedAt;
     run.state = 'settling';
     run.stopTimer = this.#options.clock.after(SETTLE_MS, () => {
+      run.state = 'waiting';
       if (wasOver && this.#nodesOf(runUID).length === 0) {
-        run.state = 'delivered';
+        this.#deliver(runUID, true);
         return;
       }
-      run.state = 'waiting';
       run.stopTimer = this.#options.clock.after(MAX_NODE_WAIT_MS - SETTLE_MS, () => this.#deliver(runUID));
       this.#deliverWhenGone(runUID);
     });
@@ -201,7 +204,7 @@ export class NodeLedger {
     if (this.#nodesOf(runUID).every((node) => node.goneAt !== undefined)) this.#deliver(runUID);
   }
 
-  #deliver(runUID: string): void {
+  #deliver(runUID: string, ifMissing = false): void {
     const run = this.#runs.get(runUID);
     if (run?.state !== 'waiting') return;
     run.state = 'delivered';
@@ -209,7 +212,7 @@ export class NodeLedger {
     const record = makeNodesRecord(runUID, this.#nodesOf(runUID), this.#now(), run.before);
     run.before = { launched: record.launched, nodeSeconds: record.nodeSeconds };
     this.#sweep();
-    this.#options.onFinal(record);
+    this.#options.onFinal(record, ifMissing);
   }
 
   /** Forgets what is gone and has no part in a run that still waits for its figures. */

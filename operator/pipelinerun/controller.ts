@@ -23,6 +23,7 @@ import type { NodeLabels, RunMetrics } from '../telemetry/runsink.ts';
 import { attemptRef } from './attempts.ts';
 import { podsNear, RunCaches } from './caches.ts';
 import { Commits } from './commits.ts';
+import { NodesWriter } from './nodeswriter.ts';
 import { createReconcile } from './reconcile.ts';
 import type { PipelineRunObject } from './resource.ts';
 import { StatusWriter } from './write.ts';
@@ -52,6 +53,7 @@ export class RunController {
   readonly #pending: PendingWatcher;
   readonly #writer: StatusWriter;
   readonly #commits: Commits;
+  readonly #nodesWriter: NodesWriter;
   readonly #deleted = new Map<string, Set<string>>();
   /** Namespace of every run that is known, or whose nodes are still there, by UID. */
   readonly #namespaces = new Map<string, string>();
@@ -61,12 +63,13 @@ export class RunController {
     this.#options = options;
     this.#writer = new StatusWriter(client, clock);
     this.#queue = new WorkQueue({ name: 'pipelinerun', clock, metrics: metrics.kube });
+    this.#nodesWriter = new NodesWriter(options);
     this.#commits = new Commits((key) => this.#queue.add(key));
     this.caches = new RunCaches({ client, clock, logger: log, metrics: metrics.kube });
     this.facts = new WorkerFacts(clock, (key) => this.#queue.add(key));
     this.ledger = new NodeLedger({
       clock,
-      onFinal: (record) => void this.#writeNodes(record),
+      onFinal: (record, ifMissing) => void this.#writeNodes(record, ifMissing),
       onLaunched: (node) => metrics.runs.nodeLaunched(labelsOf(node)),
       onGone: (node, seconds) => metrics.runs.nodeGone(labelsOf(node), seconds),
       othersCameFirst: async ({ name }, before) =>
@@ -124,6 +127,7 @@ export class RunController {
     this.#pending.stop();
     this.#gate.close();
     this.ledger.stop();
+    this.#nodesWriter.stop();
   }
 
   /** How far the copies that go on are, for the metrics. */
@@ -232,22 +236,11 @@ export class RunController {
     ).items;
   }
 
-  async #writeNodes(record: NodesRecord): Promise<void> {
+  async #writeNodes(record: NodesRecord, ifMissing: boolean): Promise<void> {
     const { runUID } = record;
     const namespace = this.#namespaces.get(runUID);
     if (namespace === undefined) return;
-    try {
-      await this.#options.results.writeNodes(
-        { namespace, uid: runUID },
-        { ...record },
-        AbortSignal.timeout(60_000),
-      );
-    } catch (error) {
-      this.#options.log.warn(
-        { run: runUID, err: error },
-        'The final figures about nodes could not be stored',
-      );
-    }
+    await this.#nodesWriter.write(namespace, record, ifMissing);
     if (this.caches.runByUID(runUID)) return;
     this.ledger.forget(runUID);
     this.#namespaces.delete(runUID);

@@ -23,7 +23,15 @@ import { rebuildIndex } from './index/rebuild.ts';
 import { isLogComplete } from './index/schema.ts';
 import { serializeDocument } from './record.ts';
 import { readWorkerManifest } from './seal.ts';
-import type { AttemptRef, CommitInput, CommitResult, LogBounds, Results, ResultsStore } from './types.ts';
+import type {
+  AttemptRef,
+  CommitInput,
+  CommitResult,
+  LogBounds,
+  Results,
+  ResultsStore,
+  StoreCall,
+} from './types.ts';
 
 export interface ResultsOptions {
   store: ResultsStore;
@@ -133,10 +141,11 @@ export class ResultsService implements Results {
   async writeNodes(
     run: { namespace: string; uid: string },
     nodes: Readonly<Record<string, unknown>>,
-    signal: AbortSignal,
+    { ifMissing, signal }: StoreCall & { ifMissing: boolean },
   ): Promise<void> {
     const key = this.#prefix(run) + NODES_RECORD;
-    await this.#options.store.put(key, serializeDocument(nodes), { contentType: 'application/json', signal });
+    const options = { contentType: 'application/json', ifNoneMatch: ifMissing, signal };
+    await this.#options.store.put(key, serializeDocument(nodes), options);
   }
 
   async start(signal: AbortSignal): Promise<void> {

@@ -111,11 +111,11 @@ export interface Results {
     stage: string,
     signal: AbortSignal,
   ): Promise<Pick<PlanIndex, 'workers'> | undefined>;
-  /** Stores `nodes.json`, the final figures about the nodes of a committed run. */
+  /** Stores `nodes.json`, the final figures about the nodes of a committed run; with `ifMissing` one that is there stays. */
   writeNodes(
     run: { namespace: string; uid: string },
     nodes: Readonly<Record<string, unknown>>,
-    signal: AbortSignal,
+    options: StoreCall & { ifMissing: boolean },
   ): Promise<void>;
   /** Opens the index; it is rebuilt from the bucket in the background. */
   start(signal: AbortSignal): Promise<void>;

@@ -77,7 +77,11 @@ test('a run is captured, committed, found again by a fresh operator, and its log
   const { record, logsComplete } = await first.commit(input, signal);
   expect(logsComplete).toBe(true);
   expect(record.stages[1]?.attempts[0]?.manifest.kind).toBe('worker');
-  await first.writeNodes({ namespace: 'team', uid: uid(8) }, { launched: 1, nodeSeconds: 9 }, signal);
+  await first.writeNodes(
+    { namespace: 'team', uid: uid(8) },
+    { launched: 1, nodeSeconds: 9 },
+    { ifMissing: false, signal },
+  );
   const rows = first.index?.dump();
   await first.stop();
 

@@ -48,11 +48,13 @@ const pod = (runUID: string, nodeName: string | undefined, bound: number, uid = 
 
 let clock: TestClock;
 let finals: NodesRecord[];
+/** Records that are only for the case that there is none. */
+let lowerBounds: NodesRecord[];
 let counted: string[];
 const make = (options: Partial<NodeLedgerOptions> = {}): NodeLedger =>
   new NodeLedger({
     clock,
-    onFinal: (record) => finals.push(record),
+    onFinal: (record, ifMissing) => (ifMissing ? lowerBounds : finals).push(record),
     onLaunched: ({ name }) => counted.push(`+${name}`),
     onGone: ({ name }, seconds) => counted.push(`-${name} ${seconds}`),
     ...options,
@@ -61,6 +63,7 @@ const make = (options: Partial<NodeLedgerOptions> = {}): NodeLedger =>
 beforeEach(() => {
   clock = new TestClock();
   finals = [];
+  lowerBounds = [];
   counted = [];
 });
 
@@ -219,7 +222,7 @@ describe('the node ledger', () => {
   });
 
   it.each([undefined, time(950)])(
-    'says nothing of runs that were over before a restart (completionTime %s): their record exists',
+    'of runs that were over before a restart (completionTime %s) says what is known, for the case that it is all there is',
     (completionTime) => {
       clock.to(1_000);
       const ledger = make();
@@ -227,6 +230,7 @@ describe('the node ledger', () => {
       ledger.finish('r', completionTime);
       clock.to(9_000);
       expect(finals).toEqual([]);
+      expect(lowerBounds).toMatchObject([{ runUID: 'r', launched: 3, nodeSeconds: 50, nodes: [] }]);
     },
   );
 

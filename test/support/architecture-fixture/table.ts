@@ -31,7 +31,7 @@ const PURE_KUBE =
 
 /** Files of operator/pipelinerun that have effects; all others there are pure. */
 const EFFECTS =
-  /^operator\/pipelinerun\/(apply|applyjob|applypod|asknodes|effects|finalize|reclaimjob|reconcile|commit|commits|controller|caches|admission|write|observe|workers)\.ts$/;
+  /^operator\/pipelinerun\/(apply|applyjob|applypod|asknodes|effects|finalize|nodeswriter|reclaimjob|reconcile|commit|commits|controller|caches|admission|write|observe|workers)\.ts$/;
 
 /** The first part whose pattern fits the file counts. */
 const PARTS: readonly Part[] = [
