@@ -8,8 +8,6 @@ import { fixedCredentials } from '../../workers/s3/credentials.ts';
 import { completeMultipart } from '../../workers/s3/multipart.ts';
 import { deleteObject, getObject, headObject, openObject, putObject } from '../../workers/s3/objects.ts';
 import { listUploads } from '../../workers/s3/uploads.ts';
-import type { WireResponse } from '../../workers/s3/exchange.ts';
-import { Transport } from '../../workers/s3/transport.ts';
 import { listen, stopServer } from '../support/grants.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
@@ -56,34 +54,29 @@ describe('one request', () => {
     ]);
   });
 
-  test('its deadline begins when it has a connection, and the wait for one ends as well', async () => {
+  test('is signed when there is a connection for it, however long it waited', async () => {
     const held: ServerResponse[] = [];
     handle = (_request, response, count) => void (count === 1 ? held.push(response) : response.end());
-    const transport = new Transport({ connections: 1, longestWait: 1_000 });
-    const { origin, host } = client.address('b');
-    const send = (timeout: number): Promise<WireResponse> => {
-      const head = { origin, method: 'GET', path: '/b/k', headers: { host } } as const;
-      const request = { ...head, body: undefined, timeout };
-      return transport.send(request, { operation: 'GetObject', ...object }, never);
-    };
-    try {
-      const first = send(60_000);
-      await vi.waitFor(() => expect(held).toHaveLength(1), { timeout: 120_000 });
-      const patient = send(500);
-      await sleep(600);
-      held[0]?.end();
-      expect((await first).status).toBe(200);
-      expect((await patient).status).toBe(200);
-      handle = () => undefined;
-      const stuck = send(60_000);
-      stuck.catch(() => undefined);
-      await expect(send(60_000)).rejects.toMatchObject({
-        code: 'Timeout',
-        message: expect.stringContaining('no connection was free within 1 s'),
-      });
-    } finally {
-      transport.close();
-    }
+    let now = new Date('2026-01-01T00:00:00Z');
+    const single = new S3Client({
+      endpoint: client.address('b').origin,
+      credentials: fixedCredentials({ accessKeyId: 'A', secretAccessKey: 's' }),
+      connections: 1,
+      now: () => now,
+    });
+    const first = getObject(single, object, never);
+    const [second, third] = [getObject(single, object, never), openObject(single, object, never)];
+    await vi.waitFor(() => expect(held).toHaveLength(1), { timeout: 120_000 });
+    now = new Date('2026-01-01T01:00:00Z');
+    held[0]?.end();
+    await Promise.all([first, second]);
+    (await third).body.resume();
+    expect(seen.map(({ headers }) => headers['x-amz-date'])).toEqual([
+      '20260101T000000Z',
+      '20260101T010000Z',
+      '20260101T010000Z',
+    ]);
+    await single.close();
   });
 
   test('an answer that never comes ends at the deadline, and is tried again', async () => {

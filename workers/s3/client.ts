@@ -3,6 +3,7 @@ import { encodeKey, encodeQuery, type QueryParameter } from './encode.ts';
 import { errorFromResponse, S3Error, type S3Target } from './errors.ts';
 import type { Traffic } from './lane.ts';
 import { Lanes } from './lanes.ts';
+import { Places } from './places.ts';
 import { presign, type PresignedUrl } from './presign.ts';
 import { defaultRetry, withRetry, type RetryPolicy } from './retry.ts';
 import { EMPTY_SHA256, hashPayload, Signer } from './sign.ts';
@@ -21,7 +22,7 @@ export interface S3ClientOptions {
   /** PEM of a CA to trust besides the well-known ones. */
   readonly ca?: string | undefined;
   readonly credentials: CredentialSource;
-  /** Connections per host; more requests than this wait. */
+  /** Requests that may be under way, each on a connection of its own; more than this wait. */
   readonly connections?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
   /** The clock that signatures use. */
@@ -71,6 +72,7 @@ export class S3Client {
   readonly #signer: Signer;
   readonly #transport: Transport;
   readonly #lanes = new Lanes();
+  readonly #places: Places;
   readonly #now: () => Date;
 
   constructor(options: S3ClientOptions) {
@@ -82,7 +84,8 @@ export class S3Client {
     this.#credentials = options.credentials;
     this.#retry = options.retry ?? defaultRetry;
     this.#signer = new Signer(this.region);
-    this.#transport = new Transport({ ca: options.ca, connections: options.connections ?? 64 });
+    this.#transport = new Transport({ ca: options.ca });
+    this.#places = new Places(options.connections ?? 64);
     this.#now = options.now ?? (() => new Date());
   }
 
@@ -158,6 +161,8 @@ export class S3Client {
     const lane = this.#lanes.of(request.bucket, reads ? 'read' : 'write');
     const turn = lane.enter(signal);
     if (turn !== undefined) await turn;
+    const place = this.#places.enter(signal);
+    if (place !== undefined) await place;
     const sentAt = performance.now();
     try {
       const result = await attempt();
@@ -166,6 +171,8 @@ export class S3Client {
     } catch (error) {
       if (error instanceof S3Error && error.retryClass === 'throttle') lane.refused(sentAt, error.retryAfter);
       throw error;
+    } finally {
+      this.#places.leave();
     }
   }
 

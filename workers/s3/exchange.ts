@@ -23,7 +23,6 @@ export class Exchange implements Receiver {
   readonly answer: Promise<WireResponse>;
   readonly #resolve: (response: WireResponse) => void;
   readonly #reject: (reason: unknown) => void;
-  readonly #begun: () => void;
   #connection: Connection | undefined;
   #ended = false;
   #head: ResponseHead | undefined;
@@ -32,28 +31,17 @@ export class Exchange implements Receiver {
   #size = 0;
   readonly #largest: number;
 
-  /** `largest`: bytes of the body at most. `begun`: called when the request has got a connection. */
-  constructor(largest: number, begun: () => void) {
+  /** `largest`: bytes of the body at most. */
+  constructor(largest: number) {
     this.#largest = largest;
-    this.#begun = begun;
     const { promise, resolve, reject } = Promise.withResolvers<WireResponse>();
     this.answer = promise;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  /** Whether the request has got a connection. */
-  get isBegun(): boolean {
-    return this.#connection !== undefined;
-  }
-
-  get isWanted(): boolean {
-    return !this.#ended;
-  }
-
   onBegin(connection: Connection): void {
     this.#connection = connection;
-    this.#begun();
   }
 
   onHead(head: ResponseHead): void {

@@ -1,5 +1,5 @@
 import { RateController } from './aimd.ts';
-import { followSignal } from './aborting.ts';
+import { Waiter } from './waiter.ts';
 
 /** How many requests went out to the store, and how many of them it refused for being too many. */
 export interface Traffic {
@@ -9,37 +9,6 @@ export interface Traffic {
 
 /** So much of a second's requests may go out at once, after a pause of ours. */
 const burst = 0.05;
-
-/** A request that has to wait. */
-class Waiter {
-  readonly admitted: Promise<void>;
-  readonly #resolve: () => void;
-  readonly #reject: (reason: unknown) => void;
-  readonly #unfollow: () => void;
-  readonly #left: () => void;
-  gone = false;
-
-  /** `left`: called when it waits no longer because its signal was aborted. */
-  constructor(signal: AbortSignal, left: () => void) {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.admitted = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#left = left;
-    this.#unfollow = followSignal(signal, this);
-  }
-
-  abort(reason: unknown): void {
-    this.gone = true;
-    this.#reject(reason);
-    this.#left();
-  }
-
-  admit(): void {
-    this.#unfollow();
-    this.#resolve();
-  }
-}
 
 /**
  * The way of one client to one bucket, for reading or for writing. Requests pass in order, no faster than what the

@@ -29,48 +29,35 @@ export interface StreamResponse {
   readonly body: IncomingMessage;
 }
 
-/** Longest wait for a connection, in milliseconds: four times as long as a part or a copy may hold one. */
-const usualWait = 60 * 60_000;
-
 /** Keeps connections to the hosts of one store. Redirects are never followed. `close` ends them. */
 export class Transport {
   readonly #hosts = new Map<string, Connections>();
   readonly #streams: StreamClient;
   readonly #deadlines = new Deadlines();
   readonly #trust: SecureContext | undefined;
-  readonly #connections: number;
-  readonly #longestWait: number;
 
-  constructor(options: { ca?: string | undefined; connections: number; longestWait?: number }) {
+  constructor(options: { ca?: string | undefined }) {
     // Once: to read all those certificates takes 8 ms.
     if (options.ca !== undefined)
       this.#trust = tls.createSecureContext({ ca: [...tls.rootCertificates, options.ca] });
-    this.#streams = new StreamClient(this.#trust, options.connections);
-    this.#longestWait = options.longestWait ?? usualWait;
-    this.#connections = options.connections;
+    this.#streams = new StreamClient(this.#trust);
   }
 
   /** Sends one attempt and reads the whole answer, whatever its status. Throws `S3Error` when there is none. */
   async send(request: WireRequest, target: S3Target, signal: AbortSignal): Promise<WireResponse> {
     signal.throwIfAborted();
-    let inTime = (): unknown => undefined;
-    const exchange = new Exchange(request.largest ?? USUAL_BODY, () => {
-      inTime();
-      inTime = this.#deadlines.start(exchange, request.timeout);
-    });
+    const exchange = new Exchange(request.largest ?? USUAL_BODY);
+    const inTime = this.#deadlines.start(exchange, request.timeout);
     const unfollow = followSignal(signal, exchange);
     try {
       this.#host(request.origin).dispatch(request, exchange);
-      if (!exchange.isBegun) inTime = this.#deadlines.start(exchange, this.#longestWait);
       return await exchange.answer;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof UnsendableError)
         throw new S3Error(target, { code: 'InvalidRequest', status: 0, detail: error.message, cause: error });
       if (!(error instanceof DeadlineExceeded)) throw connectionError(target, error);
-      const detail = exchange.isBegun
-        ? `no complete answer within ${request.timeout / 1000} s`
-        : `no connection was free within ${this.#longestWait / 1000} s`;
+      const detail = `no complete answer within ${request.timeout / 1000} s`;
       throw new S3Error(target, { code: 'Timeout', status: 0, detail, cause: error });
     } finally {
       inTime();
@@ -97,7 +84,7 @@ export class Transport {
   #host(origin: string): Connections {
     let connections = this.#hosts.get(origin);
     if (connections === undefined) {
-      connections = new Connections({ origin, trust: this.#trust, most: this.#connections });
+      connections = new Connections({ origin, trust: this.#trust });
       this.#hosts.set(origin, connections);
     }
     return connections;

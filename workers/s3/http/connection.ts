@@ -9,9 +9,7 @@ export interface WholeRequest extends RequestHead {
 
 /** Is told what comes of a request. After `onEnd` or `onError` nothing more. */
 export interface Receiver extends AnswerReceiver {
-  /** Whether the request is to go out at all: it may have been broken off while it waited. */
-  readonly isWanted: boolean;
-  /** The request has a connection. */
+  /** The request has a connection, which stands or will. */
   onBegin(connection: Connection): void;
   onEnd(): void;
   onError(error: Error): void;
@@ -76,6 +74,7 @@ export class Connection {
   send(request: WholeRequest, receiver: Receiver): void {
     const turn = { request, receiver, reader: new AnswerReader(request.method, receiver) };
     this.#turn = turn;
+    receiver.onBegin(this);
     if (this.#standing) this.#write(turn);
   }
 
@@ -103,15 +102,10 @@ export class Connection {
     if (this.#turn !== undefined) this.#write(this.#turn);
   }
 
-  #write({ request, receiver }: Turn): void {
+  #write({ request }: Turn): void {
     const { body } = request;
     try {
       const head = formatRequestHead(request, body?.byteLength ?? 0);
-      if (!receiver.isWanted) {
-        this.#release(true);
-        return;
-      }
-      receiver.onBegin(this);
       if (body === undefined || body.byteLength === 0) {
         this.#socket.write(head, 'latin1');
       } else {

@@ -11,61 +11,39 @@ export interface ConnectionsOptions {
   readonly origin: string;
   /** Whom to trust; undefined: whom Node trusts. */
   readonly trust: SecureContext | undefined;
-  /** At most so many at a time; more requests than that wait. */
-  readonly most: number;
 }
 
-interface Waiting {
-  readonly request: WholeRequest;
-  readonly receiver: Receiver;
-}
-
-/** The connections to one host. Requests that find none free wait in order. */
+/** The connections to one host: as many as there are requests under way at a time. */
 export class Connections implements ConnectionOwner {
   readonly #origin: URL;
   readonly #trust: SecureContext | undefined;
-  readonly #most: number;
   readonly #all = new Set<Connection>();
   /** Those that nobody uses, and since when. The one that was used last is taken first, so that the others can go. */
   readonly #idle: { readonly connection: Connection; readonly since: number }[] = [];
-  readonly #waiting: Waiting[] = [];
   #sweeper: NodeJS.Timeout | undefined;
   /** The last TLS session: the next connection need not negotiate it all again. */
   #session: Buffer | undefined;
 
-  constructor({ origin, trust, most }: ConnectionsOptions) {
+  constructor({ origin, trust }: ConnectionsOptions) {
     this.#origin = new URL(origin);
     this.#trust = trust;
-    this.#most = most;
   }
 
-  /** Sends a request on a free connection, a new one, or the next that gets free. */
+  /** Sends a request on a free connection, or a new one. */
   dispatch(request: WholeRequest, receiver: Receiver): void {
     const free = this.#idle.pop();
-    if (free !== undefined) {
-      free.connection.setIdle(false);
-      free.connection.send(request, receiver);
-    } else if (this.#all.size < this.#most) {
-      this.#open().send(request, receiver);
-    } else {
-      this.#waiting.push({ request, receiver });
-    }
+    free?.connection.setIdle(false);
+    (free?.connection ?? this.#open()).send(request, receiver);
   }
 
-  /** Ends all connections; what is under way or waits fails. */
+  /** Ends all connections; what is under way fails. */
   close(): void {
     clearTimeout(this.#sweeper);
     const closed = new Error('the client is closed');
-    for (const { receiver } of this.#waiting.splice(0)) receiver.onError(closed);
     for (const connection of this.#all) connection.destroy(closed);
   }
 
   onIdle(connection: Connection): void {
-    const next = this.#nextWaiting();
-    if (next !== undefined) {
-      connection.send(next.request, next.receiver);
-      return;
-    }
     connection.setIdle(true);
     this.#idle.push({ connection, since: performance.now() });
     this.#sweeper ??= setTimeout(() => this.#sweep(), idleTime).unref();
@@ -75,20 +53,6 @@ export class Connections implements ConnectionOwner {
     this.#all.delete(connection);
     const place = this.#idle.findIndex((idle) => idle.connection === connection);
     if (place !== -1) this.#idle.splice(place, 1);
-    // Not at once: what ended this one may be about to end those that wait as well.
-    if (this.#waiting.length > 0) queueMicrotask(() => this.#replace());
-  }
-
-  #replace(): void {
-    if (this.#all.size >= this.#most) return;
-    const next = this.#nextWaiting();
-    if (next !== undefined) this.#open().send(next.request, next.receiver);
-  }
-
-  #nextWaiting(): Waiting | undefined {
-    let next = this.#waiting.shift();
-    while (next !== undefined && !next.receiver.isWanted) next = this.#waiting.shift();
-    return next;
   }
 
   /** Ends those that were not used for long. */

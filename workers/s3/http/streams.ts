@@ -31,8 +31,9 @@ export class StreamClient {
   readonly #plain: Agent;
   readonly #secure: SecureAgent;
 
-  constructor(trust: SecureContext | undefined, most: number) {
-    const pool = { keepAlive: true, maxSockets: most };
+  constructor(trust: SecureContext | undefined) {
+    // A request that waited here would wait signed. Who reads streams knows how many.
+    const pool = { keepAlive: true };
     this.#plain = new http.Agent(pool);
     this.#secure = new https.Agent({ ...pool, ...(trust && { secureContext: trust }) });
   }
