@@ -77,9 +77,14 @@ export function workerIndex({ metadata }: PodView): number {
   return Number(metadata.annotations?.[INDEX] ?? metadata.labels?.[INDEX] ?? 0);
 }
 
-/** Taken away by the cluster (eviction, preemption, a dead node), not by its own failure. */
+/** Taken away by the cluster (eviction, preemption, a dead node), or never let in by its node: not its own failure. */
 export function isDisrupted(pod: PodView): boolean {
-  return isConditionTrue(pod, 'DisruptionTarget') || DISRUPTION_REASONS.has(pod.status?.reason ?? '');
+  const reason = pod.status?.reason ?? '';
+  return (
+    isConditionTrue(pod, 'DisruptionTarget') ||
+    DISRUPTION_REASONS.has(reason) ||
+    OUT_OF_SOMETHING.test(reason)
+  );
 }
 
 /** Reasons that kubelets and controllers give a pod which they end for the node's sake. */
@@ -90,8 +95,14 @@ const DISRUPTION_REASONS = new Set([
   'Shutdown',
   'Terminated',
   'Preempting',
+  // Of a pod that the kubelet would not start at all: the scheduler knew less of the node than the kubelet does.
   'NodeAffinity',
+  'TopologyAffinityError',
+  'UnexpectedAdmissionError',
 ]);
+
+/** The same for a lack: OutOfcpu, OutOfmemory, OutOfpods, and any extended resource. */
+const OUT_OF_SOMETHING = /^OutOf/;
 
 export function millis(time: string | null | undefined): number | undefined {
   if (time === undefined || time === null) return undefined;

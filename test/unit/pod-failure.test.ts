@@ -61,6 +61,17 @@ test('a command that ended well after it lost a child did not fail, whatever the
   expect(podFailure(podOf(jobOf('work'), { status }))).toMatchObject({ reason: 'OutputFailed' });
 });
 
+test.each(['UnexpectedAdmissionError', 'TopologyAffinityError', 'OutOfcpu', 'OutOfnvidia.com/gpu'])(
+  'a pod that its kubelet would not let in (%s) has not failed: nothing of it ever ran',
+  (reason) => {
+    const status: PodStatus = { phase: 'Failed', reason, message: 'Pod was rejected: no room' };
+    expect(podFailure(podOf(jobOf('work'), { status }))).toMatchObject({
+      disruption: true,
+      message: expect.stringContaining('Pod was rejected: no room'),
+    });
+  },
+);
+
 describe('an exit code of 137 is no lack of memory', () => {
   test.each<[string, Pod]>([
     ['when nobody says so', failed({ reason: 'Error' }, ofCommand)],
