@@ -41,8 +41,8 @@ export function observe(run: PipelineRun, deps: ObserveDeps, now: Date, record?:
   const { uid, name } = run.metadata;
   const jobs = deps.jobs.byOwner(uid).filter((job) => placeOf(job, run));
   const pods = jobs.flatMap((job) => podsOf(job, deps.pods.byOwner(job.metadata.uid ?? '')));
-  const near = [...podsNear(deps.pods, run.metadata)];
-  const orphans = near.filter((pod) => !pods.includes(pod) && placeOf(pod, run));
+  const owned = new Set(pods);
+  const orphans = [...podsNear(deps.pods, run.metadata)].filter((pod) => !owned.has(pod) && placeOf(pod, run));
   const all = [...pods, ...orphans];
   return {
     run,
