@@ -6,7 +6,8 @@ import { jobs } from '../kube/resource.ts';
 import type { Job, JobSpec } from '../kube/types.ts';
 import { type ApplyDeps, deleteObject, StillThere } from './effects.ts';
 import { buildJob } from './job.ts';
-import { isWhole, reclaim, reclaimJob } from './reclaimjob.ts';
+import { isWhole } from './ours.ts';
+import { reclaim, reclaimJob } from './reclaimjob.ts';
 import type { Action } from './types.ts';
 
 /** The cluster will not take the Job of a stage as it is. */

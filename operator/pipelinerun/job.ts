@@ -1,15 +1,15 @@
 /** Attempt of a stage -> Job manifest. Pure. */
 import { limitsOf, stageKind } from '../api/defaults.ts';
-import { LABEL, MANAGED_BY, jobName } from '../api/names.ts';
+import { jobName } from '../api/names.ts';
 import type { Stage } from '../api/pipelinerun.ts';
 import type { PipelineRun } from '../api/types.ts';
-import type { DeepReadonly, Job, JobSpec, PodSpec } from '../kube/types.ts';
+import type { Job, JobSpec, PodSpec } from '../kube/types.ts';
 import { containerPod } from '../stages/container.ts';
 import { copyPod } from '../stages/copy.ts';
 import type { PodSettings } from '../stages/settings.ts';
 import { startingWorkers } from '../stages/workerspec.ts';
 import { disruptedBefore } from './disruptions.ts';
-import { ownerOf } from './ours.ts';
+import { attemptLabels, ownerOf } from './ours.ts';
 import { CONTAINERS } from '../../workers/contract/environment.ts';
 import { EXIT, HOPELESS_EXIT_CODES } from '../../workers/contract/exitcodes.ts';
 
@@ -20,21 +20,6 @@ export interface AttemptInput {
   attempt: number;
   activeSeconds: number;
   disruptions?: number;
-}
-
-/** Labels of everything that belongs to one attempt. */
-export function attemptLabels(
-  run: Pick<DeepReadonly<PipelineRun>, 'metadata'>,
-  stage: string,
-  attempt: number,
-): Record<string, string> {
-  return {
-    [LABEL.managedBy]: MANAGED_BY,
-    [LABEL.run]: run.metadata.name,
-    [LABEL.runUID]: run.metadata.uid,
-    [LABEL.stage]: stage,
-    [LABEL.attempt]: String(attempt),
-  };
 }
 
 export function buildJob(

@@ -42,7 +42,9 @@ export function observe(run: PipelineRun, deps: ObserveDeps, now: Date, record?:
   const jobs = deps.jobs.byOwner(uid).filter((job) => placeOf(job, run));
   const pods = jobs.flatMap((job) => podsOf(job, deps.pods.byOwner(job.metadata.uid ?? '')));
   const owned = new Set(pods);
-  const orphans = [...podsNear(deps.pods, run.metadata)].filter((pod) => !owned.has(pod) && placeOf(pod, run));
+  const orphans = [...podsNear(deps.pods, run.metadata)].filter(
+    (pod) => !owned.has(pod) && placeOf(pod, run),
+  );
   const all = [...pods, ...orphans];
   return {
     run,

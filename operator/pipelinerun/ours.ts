@@ -4,7 +4,7 @@
  * Pure.
  */
 import { limitsOf } from '../api/defaults.ts';
-import { API_VERSION, jobName, jobPrefix, KIND, LABEL } from '../api/names.ts';
+import { API_VERSION, jobName, jobPrefix, KIND, LABEL, MANAGED_BY } from '../api/names.ts';
 import type { Stage } from '../api/pipelinerun.ts';
 import type { PipelineRun } from '../api/types.ts';
 import { controllerOf } from '../kube/owners.ts';
@@ -88,22 +88,60 @@ export function ownerOf({ metadata: { name, uid } }: Pick<Run, 'metadata'>): Own
   return { apiVersion: API_VERSION, kind: KIND, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
+/** Labels of everything that belongs to one attempt. */
+export function attemptLabels(
+  { metadata: { name, uid } }: { metadata: Pick<DeepReadonly<PipelineRun>['metadata'], 'name' | 'uid'> },
+  stage: string,
+  attempt: number,
+): Record<string, string> {
+  return {
+    [LABEL.managedBy]: MANAGED_BY,
+    [LABEL.run]: name,
+    [LABEL.runUID]: uid,
+    [LABEL.stage]: stage,
+    [LABEL.attempt]: String(attempt),
+  };
+}
+
 /**
- * What a Job with the name of one of ours has lost of its metadata; undefined for one that is not ours. It makes its pods
- * with our labels, and those nobody can change.
+ * What a Job with the name of one of ours has lost of its metadata; undefined for one that is not ours. One without an
+ * owner is ours when it makes its pods with the label of the run: that nobody can change.
  */
 export function lossesOf(
   { metadata, spec }: DeepReadonly<Job>,
   run: Run,
 ): Pick<KubeObject['metadata'], 'labels' | 'ownerReferences'> | undefined {
-  const made = spec.template.metadata?.labels ?? {};
+  const place = placeNamed(metadata.name ?? '', run, run.spec.stages);
   const owner = controllerOf({ metadata });
-  const owned = owner?.uid === run.metadata.uid;
-  if (made[LABEL.runUID] !== run.metadata.uid || (owner && !owned)) return undefined;
-  const lost = Object.values(LABEL).filter((name) => metadata.labels?.[name] !== made[name]);
-  const labels = Object.fromEntries(lost.map((name) => [name, made[name] ?? '']));
+  const isOwned = owner?.uid === run.metadata.uid;
+  const isMade = spec.template.metadata?.labels?.[LABEL.runUID] === run.metadata.uid;
+  if (!place || !(owner ? isOwned : isMade)) return undefined;
+  const labels = missingLabels(metadata.labels, attemptLabels(run, place.stage, place.attempt));
   return {
-    ...(lost.length > 0 ? { labels } : {}),
-    ...(owned ? {} : { ownerReferences: [...(metadata.ownerReferences ?? []), ownerOf(run)] }),
+    ...(Object.keys(labels).length > 0 ? { labels } : {}),
+    ...(isOwned ? {} : { ownerReferences: [...(metadata.ownerReferences ?? []), ownerOf(run)] }),
   };
+}
+
+/**
+ * Whether the Job is the run's and has all by which it and its pods are watched. What it makes its pods with cannot be
+ * given back.
+ */
+export function isWhole(job: DeepReadonly<Job>, run: Run): boolean {
+  const losses = lossesOf(job, run);
+  const place = losses && placeNamed(job.metadata.name ?? '', run, run.spec.stages);
+  if (!place || Object.keys(losses).length > 0) return false;
+  const made = missingLabels(
+    job.spec.template.metadata?.labels,
+    attemptLabels(run, place.stage, place.attempt),
+  );
+  return Object.keys(made).length === 0;
+}
+
+/** Those of the labels that are due and not there. */
+function missingLabels(
+  labels: Readonly<Record<string, string>> = {},
+  due: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(due).filter(([name, value]) => labels[name] !== value));
 }

@@ -5,16 +5,10 @@
 import type { PipelineRun } from '../api/types.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { jobs } from '../kube/resource.ts';
-import type { DeepReadonly, Job } from '../kube/types.ts';
+import type { Job } from '../kube/types.ts';
 import { type ApplyDeps, deleteObject } from './effects.ts';
-import { lossesOf } from './ours.ts';
+import { isWhole, lossesOf } from './ours.ts';
 import type { Action } from './types.ts';
-
-/** Whether the Job is the run's and has all that makes it so. */
-export function isWhole(job: DeepReadonly<Job>, run: PipelineRun): boolean {
-  const losses = lossesOf(job, run);
-  return losses !== undefined && Object.keys(losses).length === 0;
-}
 
 /**
  * The Job as it is with what it had lost; undefined for one that is not the run's. One that is being deleted needs

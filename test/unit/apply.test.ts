@@ -144,6 +144,19 @@ describe('the Job of an attempt', () => {
       expect(api.world.list(JOBS)).toEqual([]);
     });
 
+    test('is refused also when the same is done to its pods: a Job that no watch shows would count as there for ever', async () => {
+      const store = api.world.put.bind(api.world);
+      api.world.put = (path, object) => {
+        const theirs = { ...object.metadata.labels, [LABEL.managedBy]: 'platform-team' };
+        const metadata = { ...object.metadata, labels: theirs };
+        const template = { metadata: { labels: theirs } };
+        return store(path, Object.assign({}, object, { metadata, spec: { template } }));
+      };
+      const { refusals } = await apply([create('one')]);
+      expect(refusals).toMatchObject([{ stage: 'one', reason: 'PodCreationRefused', mayPass: false }]);
+      expect(api.world.list(JOBS)).toEqual([]);
+    });
+
     test('is refused when it cannot get them back, and so is what was to follow it', async () => {
       change();
       put({});

@@ -5,7 +5,14 @@ import { systemClock } from '../../operator/kube/clock.ts';
 import { createKubeClient } from '../../operator/kube/http-client.ts';
 import type { Job, Pod } from '../../operator/kube/types.ts';
 import { RunCaches } from '../../operator/pipelinerun/caches.ts';
-import { jobNamesOf, lossesOf, ownerOf, placeOf } from '../../operator/pipelinerun/ours.ts';
+import {
+  attemptLabels,
+  isWhole,
+  jobNamesOf,
+  lossesOf,
+  ownerOf,
+  placeOf,
+} from '../../operator/pipelinerun/ours.ts';
 import { jobOf, podOf, runOf } from '../support/plan/observed.ts';
 
 const long = 'stageofatleasttwentyletters';
@@ -105,23 +112,35 @@ describe('the names of the Jobs of a run', () => {
 });
 
 describe('what a Job of the run has lost', () => {
-  const whole = jobOf(long, { attempt: 12 });
-  const template = { metadata: { labels: { ...whole.metadata.labels } } };
-  const lost = (more: Partial<Job['metadata']>) =>
-    lossesOf({ ...whole, metadata: { ...whole.metadata, ...more }, spec: { ...whole.spec, template } }, run);
+  const { metadata, ...rest } = jobOf(long, { attempt: 12 });
+  const due = attemptLabels(run, long, 12);
+  /** One that makes its pods with these labels. */
+  const jobWith = (more: Partial<Job['metadata']>, labelsOfPods: Record<string, string> = due): Job => ({
+    metadata: { ...metadata, name: job, labels: due, ...more },
+    spec: { ...rest.spec, template: { metadata: { labels: labelsOfPods } } },
+  });
+  const lost = (more: Partial<Job['metadata']>) => lossesOf(jobWith(more), run);
+  const changed = { ...due, [LABEL.managedBy]: 'platform-team' };
 
   test('is nothing when all is there', () => {
     expect(lost({})).toEqual({});
   });
 
-  test('is what its pods are still made with', () => {
-    expect(lost({ labels: { ...whole.metadata.labels, [LABEL.attempt]: '7' } })).toEqual({
-      labels: { [LABEL.attempt]: '12' },
+  test('is what it was made with', () => {
+    expect(lost({ labels: { ...due, [LABEL.attempt]: '7' } })).toEqual({ labels: { [LABEL.attempt]: '12' } });
+    expect(lost({ ...alone, labels: {} })).toEqual({ labels: due, ownerReferences: [ownerOf(run)] });
+  });
+
+  test('is that, too, when its pods are made without: a policy may have changed both', () => {
+    expect(lossesOf(jobWith({ labels: changed }, changed), run)).toEqual({
+      labels: { [LABEL.managedBy]: due[LABEL.managedBy] },
     });
-    expect(lost({ ...alone, labels: {} })).toEqual({
-      labels: whole.metadata.labels,
-      ownerReferences: [ownerOf(run)],
-    });
+  });
+
+  test('is not all: its pods must be watched as well', () => {
+    expect(isWhole(jobWith({}), run)).toBe(true);
+    expect(isWhole(jobWith({ labels: changed }), run)).toBe(false);
+    expect(isWhole(jobWith({}, changed), run)).toBe(false);
   });
 
   test('is not asked of a Job with another controller', () => {

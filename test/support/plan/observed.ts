@@ -1,9 +1,10 @@
 /** Jobs, pods and observations for tests of the plan, which is pure. Only what a test is about has to be said. */
-import { API_VERSION, FINALIZER, jobName, KIND, LABEL, MANAGED_BY } from '../../../operator/api/names.ts';
+import { API_VERSION, FINALIZER, jobName, KIND } from '../../../operator/api/names.ts';
 import type { PipelineRunSpec } from '../../../operator/api/pipelinerun.ts';
 import type { PipelineRunStatus } from '../../../operator/api/status.ts';
 import type { PipelineRun } from '../../../operator/api/types.ts';
 import type { Job, JobSpec, JobStatus, Pod, PodStatus } from '../../../operator/kube/types.ts';
+import { attemptLabels } from '../../../operator/pipelinerun/ours.ts';
 import type { Observed } from '../../../operator/pipelinerun/types.ts';
 
 export const START = Date.parse('2026-01-01T00:00:00Z');
@@ -11,6 +12,9 @@ export const START = Date.parse('2026-01-01T00:00:00Z');
 /** So many seconds after the start of the run. */
 export const at = (seconds: number): Date => new Date(START + seconds * 1000);
 export const stamp = (seconds: number): string => `${at(seconds).toISOString().slice(0, 19)}Z`;
+
+/** Of whom everything is that a test does not say is of somebody else. */
+const RUN = { name: 'nightly', uid: 'run-uid' };
 
 export function runOf(
   spec: PipelineRunSpec,
@@ -21,9 +25,8 @@ export function runOf(
     apiVersion: API_VERSION,
     kind: KIND,
     metadata: {
-      name: 'nightly',
+      ...RUN,
       namespace: 'data',
-      uid: 'run-uid',
       generation: 1,
       resourceVersion: '7',
       creationTimestamp: stamp(0),
@@ -34,13 +37,6 @@ export function runOf(
     ...(status ? { status } : {}),
   };
 }
-
-const labels = (stage: string, attempt: number): Record<string, string> => ({
-  [LABEL.managedBy]: MANAGED_BY,
-  [LABEL.runUID]: 'run-uid',
-  [LABEL.stage]: stage,
-  [LABEL.attempt]: String(attempt),
-});
 
 export interface JobInput {
   attempt?: number;
@@ -56,16 +52,14 @@ export function jobOf(stage: string, input: JobInput = {}): Job {
   const uid = `job-${stage}-${attempt}`;
   return {
     metadata: {
-      name: jobName({ name: 'nightly', uid: 'run-uid' }, stage, attempt),
+      name: jobName(RUN, stage, attempt),
       namespace: 'data',
       uid,
-      labels: labels(stage, attempt),
+      labels: attemptLabels({ metadata: RUN }, stage, attempt),
       ...(annotations === undefined ? {} : { annotations }),
       creationTimestamp: stamp(created),
       ...(deleted === undefined ? {} : { deletionTimestamp: stamp(deleted) }),
-      ownerReferences: [
-        { apiVersion: API_VERSION, kind: KIND, name: 'nightly', uid: 'run-uid', controller: true },
-      ],
+      ownerReferences: [{ apiVersion: API_VERSION, kind: KIND, ...RUN, controller: true }],
     },
     spec: { completions: 1, parallelism: 1, template: {}, ...spec },
     ...(status ? { status } : {}),
