@@ -8,6 +8,7 @@ import { lastWords, sumCopies } from '../../workers/contract/lastwords.ts';
 import type { CopyResult, WorkerManifest } from '../../workers/contract/manifests.ts';
 import type { Failure } from './failure.ts';
 import { isConditionTrue } from './trueconditions.ts';
+import { workersPlanned } from './growth.ts';
 import { attemptOf } from './ours.ts';
 import { millis } from './podfacts.ts';
 import type { StageOutcome } from './success.ts';
@@ -46,9 +47,16 @@ const WORDS_SECONDS = 600;
 export function copyOutcome(
   stage: Stage,
   job: DeepReadonly<Job>,
-  { reports, heard }: Pick<Observed, 'reports' | 'heard'>,
+  { reports, heard, plans }: Pick<Observed, 'reports' | 'heard' | 'plans'>,
   now: Date,
 ): StageOutcome | undefined {
+  const lacking = workersPlanned(stage, plans) - (job.spec.completions ?? 1);
+  if (lacking > 0) {
+    // It has not grown yet, or it has and the cache is older: what would be said now says nothing of the others' rows.
+    if (!isConditionTrue(job, 'Complete')) return undefined;
+    const message = `the Job ended without ${count(lacking, 'worker')} that the plan of the copy has rows for`;
+    return { state: 'Failed', reason: 'Error', message };
+  }
   const words = goodWordsOf(stage, job, reports);
   const silent = (job.spec.completions ?? 1) - words.length;
   if (silent > 0 && !isConditionTrue(job, 'Complete')) return undefined;

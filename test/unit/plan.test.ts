@@ -322,6 +322,21 @@ describe('a copy whose workers have ended', () => {
     expect(first(planAt(60, { ...observed, reports: now }))?.state).toBe('Succeeded');
   });
 
+  test('is not judged by a Job with fewer workers than the plan has rows for: the cache may be older than its growth', () => {
+    const jobs = [jobOf('work')];
+    const plans = new Map([['work', 3]]);
+    expect(stageOf(0, [word(0, 0)], { jobs, plans })).toMatchObject({ state: 'Provisioning' });
+    expect(stageOf(0, [word(0, 0)], { jobs, plans: new Map([['work', 1]]) })?.state).toBe('Succeeded');
+  });
+
+  test('has failed when its Job ended without some of them', () => {
+    const jobs = [jobOf('work', { status: { conditions: [conditionOfJob('Complete', 'True', 40)] } })];
+    expect(stageOf(0, [word(0, 0)], { jobs, plans: new Map([['work', 3]]) })).toMatchObject({
+      state: 'Failed',
+      message: 'the Job ended without 2 workers that the plan of the copy has rows for',
+    });
+  });
+
   test('is not judged before every worker was heard or looked for, and not for ever', () => {
     const words = [word(0, 0), word(1, 0)];
     expect(stageOf(0, words, done('Complete'))).toMatchObject({ state: 'Finalizing' });
