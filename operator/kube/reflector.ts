@@ -102,8 +102,9 @@ export class Reflector<T extends KubeObject> {
     const list: KubeList<T> = await client.list(resource, namespace, {
       labelSelector,
       fieldSelector,
-      // The first list may be an old one, quickly had; later ones must not be older than what is known already.
-      resourceVersion: this.#needsNewest ? undefined : (store.lastResourceVersion ?? '0'),
+      // The first list is the newest there is: a cache of the server ('0') may be older than what the process before this
+      // one has written, and nobody would know. Later ones must not be older than what is known already.
+      resourceVersion: this.#needsNewest ? undefined : store.lastResourceVersion,
       deadlineMs: this.#timing.listMs,
       signal,
     });
