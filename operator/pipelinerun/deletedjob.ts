@@ -7,11 +7,11 @@ import { endPods, GRACE_SECONDS, releaseLost } from './actions.ts';
 import type { Children } from './children.ts';
 import type { Failure } from './failure.ts';
 import { placeOf } from './ours.ts';
-import { isFinished } from './podfacts.ts';
 import { retryOrFail, startAttempt } from './stageattempt.ts';
 import { clip } from './text.ts';
 import type { Action, StageInput, StagePlan } from './types.ts';
 import { awaitAdmitted } from './unanswered.ts';
+import { isWaitedFor, waitedForUntil } from './unending.ts';
 import { activeSeconds } from './usage.ts';
 
 /**
@@ -66,9 +66,12 @@ export function suspendDeleted(input: StageInput, children: Children): StagePlan
   return endLeft(input, status) ?? { status, actions: [], events: [] };
 }
 
-/** What to do while pods are left of a Job that is gone; undefined once none can write any more. */
+/**
+ * What to do while pods are left of a Job that is gone; undefined once none can write any more, or is not waited for: the
+ * worker API knows none whose Job is gone.
+ */
 function endLeft({ stage, prior, observed, now }: StageInput, waiting: StageStatus): StagePlan | undefined {
-  const left = observed.pods.filter((pod) => !isFinished(pod) && placeOf(pod, observed.run, [stage]));
+  const left = observed.pods.filter((pod) => isWaitedFor(pod, now) && placeOf(pod, observed.run, [stage]));
   const [first] = left;
   if (!first) return undefined;
   const graces = left.map((pod) => pod.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS);
@@ -84,6 +87,9 @@ function endLeft({ stage, prior, observed, now }: StageInput, waiting: StageStat
       ...releaseLost(left, observed.lostPods),
     ],
     events: [],
-    lookAt: now.getTime() + Math.max(...graces) * 1000,
+    lookAt: Math.min(
+      now.getTime() + Math.max(...graces) * 1000,
+      ...left.map((pod) => waitedForUntil(pod) ?? Infinity),
+    ),
   };
 }

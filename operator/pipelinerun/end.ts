@@ -13,6 +13,7 @@ import { planStage } from './stageplan.ts';
 import { conditionOf, withConditions } from './status.ts';
 import { clip } from './text.ts';
 import type { Observed, Plan } from './types.ts';
+import { isWaitedFor, UNENDING_MS, waitedForUntil } from './unending.ts';
 
 export function planEnd(observed: Observed, status: PipelineRunStatus, now: Date): Plan {
   const stages = observed.run.spec.stages.map((stage) => stopStage(observed, status, stage, now));
@@ -24,8 +25,11 @@ export function planEnd(observed: Observed, status: PipelineRunStatus, now: Date
   };
   const discrepancies = stages.flatMap((stage) => stage.discrepancy ?? []);
   if (conditionOf(status, 'Succeeded')?.status === 'Unknown') {
+    const running = observed.pods.filter((pod) => isRunning(pod, observed, now));
     const hurry = deletePods(observed);
-    const left = endPods(disowned(observed).filter((pod) => !isFinished(pod)));
+    // Ending the pods of a Job is its controller's part, which has had its time.
+    const late = hurry.length === 0 && now.getTime() >= lateFrom(status) ? running : [];
+    const left = endPods([...new Set([...disowned(observed).filter((pod) => !isFinished(pod)), ...late])]);
     const actions = [
       ...base.actions,
       ...reclaimJobs(observed),
@@ -33,11 +37,21 @@ export function planEnd(observed: Observed, status: PipelineRunStatus, now: Date
       ...left,
       ...releaseLost(observed.pods, observed.lostPods),
     ];
-    return observed.pods.some((pod) => isRunning(pod, observed))
-      ? { ...base, actions }
-      : { ...base, actions, commit: { discrepancies } };
+    if (running.length === 0) return { ...base, actions, commit: { discrepancies } };
+    const looks = running.map((pod) => waitedForUntil(pod) ?? lateFrom(status));
+    const upcoming = looks.filter((time) => time > now.getTime());
+    return {
+      ...base,
+      actions,
+      ...(upcoming.length > 0 ? { requeueAfterMs: Math.min(...upcoming) - now.getTime() } : {}),
+    };
   }
   return afterTerminal(observed, status, now, discrepancies);
+}
+
+/** From when on pods are ended that nobody has asked to end, in milliseconds since the epoch. */
+function lateFrom({ outcome }: PipelineRunStatus): number {
+  return (millis(outcome?.time) ?? 0) + UNENDING_MS;
 }
 
 function stopStage(
@@ -62,8 +76,8 @@ function stopStage(
 }
 
 /** Whether the pod may still write. One whose worker has reported its end has nothing left to say but its exit. */
-function isRunning(pod: DeepReadonly<Pod>, { reports }: Observed): boolean {
-  return !isFinished(pod) && !reports.has(pod.metadata.uid ?? '');
+function isRunning(pod: DeepReadonly<Pod>, { reports }: Observed, now: Date): boolean {
+  return isWaitedFor(pod, now) && !reports.has(pod.metadata.uid ?? '');
 }
 
 /** Pods whose Job somebody deleted without them: nobody but the operator ends and deletes them. */

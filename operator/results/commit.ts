@@ -2,10 +2,10 @@
 import { stageKind } from '../api/defaults.ts';
 import { commitMarker, RUN_RECORD, runPrefix } from '../../workers/contract/keys.ts';
 import { type RunRecord, runRecord } from '../../workers/contract/manifests.ts';
+import { Limiter } from '../kube/limiter.ts';
 import { ResultsError } from './errors.ts';
 import type { PodsLogCapture } from './capture.ts';
-import { Limiter } from '../kube/limiter.ts';
-import { endingOf } from './podview.ts';
+import { endingOf, isOver } from './podview.ts';
 import { type AttemptDocuments, buildRecord, serializeDocument } from './record.ts';
 import { findAttempts, sealAttempt } from './seal.ts';
 import type { AttemptRef, CommitInput, LogBounds, ResultsStore } from './types.ts';
@@ -85,6 +85,9 @@ export async function commitRecord(
   return durable;
 }
 
+/** Of a pod that was told to end, and that its run has stopped waiting for. */
+const UNENDED = { reason: 'NotEnded', message: 'The pod had not ended when its run did.' };
+
 async function allAttempts(input: CommitInput, deps: CommitDeps, signal: AbortSignal): Promise<AttemptRef[]> {
   const { metadata, spec } = input.run;
   const refs = new Map(input.attempts.map((ref) => [ref.podUID, ref]));
@@ -111,7 +114,8 @@ async function seal(
     stage?.reason === undefined || stage.attempt !== ref.attempt || stage.state === 'Succeeded'
       ? undefined
       : { reason: stage.reason, message: stage.message ?? 'The stage ended this way.' };
-  const ending = (pod === undefined ? undefined : endingOf(pod)) ?? said;
+  const unended = pod !== undefined && input.attempts.includes(ref) && !isOver(pod) ? UNENDED : undefined;
+  const ending = (pod === undefined ? undefined : endingOf(pod)) ?? unended ?? said;
   const prefix = runPrefix({ cluster: deps.cluster, namespace: ref.namespace, runUID: ref.runUID });
   return sealAttempt(ref, { store: deps.store, prefix, captured, ending }, signal);
 }

@@ -5,10 +5,11 @@ import type { PipelineRun } from '../../operator/api/types.ts';
 import type { Clock } from '../../operator/kube/clock.ts';
 import type { ResultsService } from '../../operator/results/results.ts';
 import type { CommitInput, CommitResult } from '../../operator/results/types.ts';
+import { runPrefix, sealedManifestKey } from '../../workers/contract/keys.ts';
 import { ManualClock } from '../support/fakeapi/manual-clock.ts';
 import { attemptRef, FakeContainerLog, podOf, textLines, uid } from '../support/results/fakepods.ts';
 import { MemoryStore } from '../support/results/memorystore.ts';
-import { commitWaits, createService, decidedRun } from '../support/results/runs.ts';
+import { CLUSTER, commitWaits, createService, decidedRun } from '../support/results/runs.ts';
 
 const ref = attemptRef();
 const IDLE_MS = 30_000;
@@ -134,6 +135,22 @@ test('a kubelet that never shows it is not waited for beyond the bounds of the c
   const reason = 'CaptureUnfinished: the log could not be read to its end in time';
   expect(await index).toMatchObject({ complete: false, gaps: [{ container: 'main', reason }] });
   await world.service.stop();
+});
+
+test('a pod that has not ended when its run has is sealed with this reason', async () => {
+  const clock = new ManualClock();
+  const { service, store } = bed(new FakeContainerLog(), IDLE_MS, clock);
+  service.logs.observe(ref, podOf(ref, 'Running', { main: 'running' }));
+  const waiting = commitWaits(store, ref);
+  const committing = service.commit(input, AbortSignal.timeout(60_000));
+  committing.catch(() => undefined);
+  await waiting;
+  await clock.advance(IDLE_MS + 1);
+  expect(logsOf(await committing)).toMatchObject({ complete: false });
+  const key = runPrefix({ ...ref, cluster: CLUSTER }) + sealedManifestKey(ref);
+  const sealed = await store.get(key, { signal: AbortSignal.timeout(60_000) });
+  expect(JSON.parse(String(sealed))).toMatchObject({ reason: 'NotEnded', complete: false, lastByte: 0 });
+  await service.stop();
 });
 
 test('a kubelet that does not serve the log either is given up sooner, and the index has its last words', async () => {
