@@ -11,7 +11,6 @@ export interface CopySource {
   readonly key: string;
   /** Without quotes. */
   readonly etag: string;
-  readonly versionId?: string | undefined;
 }
 
 /** Conditions on what a copy may replace. */
@@ -23,10 +22,9 @@ export interface DestinationGuard {
 /** CopyObject of a 5 GiB object takes a while on any store. Milliseconds. */
 const copyTimeout = 15 * 60_000;
 
-/** `bucket/key?versionId=…`, every byte but RFC 3986's unreserved ones percent-encoded (`+` becomes %2B). */
-export function copySourceHeader(source: CopySource): string {
-  const version = source.versionId === undefined ? '' : `?versionId=${encodeComponent(source.versionId)}`;
-  return `${encodeComponent(source.bucket)}/${encodeKey(source.key)}${version}`;
+/** `bucket/key`, every byte but RFC 3986's unreserved ones percent-encoded (`+` becomes %2B). */
+export function copySourceHeader({ bucket, key }: CopySource): string {
+  return `${encodeComponent(bucket)}/${encodeKey(key)}`;
 }
 
 /** The headers that name and pin a copy's source. */

@@ -12,7 +12,6 @@ export interface ObjectHead {
   readonly size: number;
   /** Without quotes. */
   readonly etag: string;
-  readonly versionId: string | undefined;
   readonly storageClass: string | undefined;
   /** All headers of the answer, lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
@@ -62,30 +61,33 @@ export function refuseOthers(
   throw new S3Error(request, { code: 'PrefixIgnored', status: 200, detail });
 }
 
+/** What is asked of an object: which one, and whether as it is known. */
+interface Reading {
+  readonly bucket: string;
+  readonly key: string;
+  readonly range?: ByteRange;
+  readonly ifMatch?: string;
+  /** HEAD: also the object's checksums. */
+  readonly checksums?: boolean;
+}
+
+function readingRequest(method: 'GET' | 'HEAD', { bucket, key, range, ifMatch, checksums }: Reading) {
+  const headers: Record<string, string> = {};
+  if (range !== undefined) headers['range'] = `bytes=${range.first}-${range.last}`;
+  if (ifMatch !== undefined) headers['if-match'] = `"${ifMatch}"`;
+  if (checksums === true) headers['x-amz-checksum-mode'] = 'ENABLED';
+  const operation = method === 'GET' ? 'GetObject' : 'HeadObject';
+  return { operation, method, bucket, key, headers } as const;
+}
+
 /** Size, ETag and attributes; `undefined` where there is no such object. */
 export async function headObject(
   client: S3Client,
-  what: {
-    bucket: string;
-    key: string;
-    versionId?: string | undefined;
-    ifMatch?: string;
-    /** Asks for the object's checksums as well. */
-    checksums?: boolean;
-  },
+  what: Omit<Reading, 'range'>,
   signal: AbortSignal,
 ): Promise<ObjectHead | undefined> {
-  const query: QueryParameter[] = what.versionId === undefined ? [] : [['versionId', what.versionId]];
-  const headers: Record<string, string> =
-    what.ifMatch === undefined ? {} : { 'if-match': `"${what.ifMatch}"` };
-  if (what.checksums === true) headers['x-amz-checksum-mode'] = 'ENABLED';
-  const { bucket, key } = what;
   try {
-    return await client.request(
-      { operation: 'HeadObject', method: 'HEAD', bucket, key, query, headers },
-      readHead,
-      signal,
-    );
+    return await client.request(readingRequest('HEAD', what), readHead, signal);
   } catch (error) {
     if (error instanceof S3Error && error.status === 404) return undefined;
     throw error;
@@ -97,7 +99,6 @@ function readHead(response: WireResponse): ObjectHead {
   return {
     size: Number(headers['content-length'] ?? 0),
     etag: unquoteEtag(headers['etag'] ?? ''),
-    versionId: headers['x-amz-version-id'],
     storageClass: headers['x-amz-storage-class'],
     headers,
   };
@@ -112,36 +113,19 @@ export interface ByteRange {
 /** Opens an object for reading, whole or a range. The body must be read or destroyed. */
 export async function openObject(
   client: S3Client,
-  what: { bucket: string; key: string; range?: ByteRange; versionId?: string | undefined; ifMatch?: string },
+  what: Omit<Reading, 'checksums'>,
   signal: AbortSignal,
 ): Promise<StreamResponse> {
-  const headers: Record<string, string> = {};
-  if (what.range !== undefined) headers['range'] = `bytes=${what.range.first}-${what.range.last}`;
-  if (what.ifMatch !== undefined) headers['if-match'] = `"${what.ifMatch}"`;
-  const query: QueryParameter[] = what.versionId === undefined ? [] : [['versionId', what.versionId]];
-  const { bucket, key } = what;
-  return client.open({ operation: 'GetObject', method: 'GET', bucket, key, headers, query }, signal);
+  return client.open(readingRequest('GET', what), signal);
 }
 
 /** Reads a small object (at most 32 MiB), or a range of any length, whole; `undefined` where there is none. */
 export async function getObject(
   client: S3Client,
-  what: { bucket: string; key: string; range?: ByteRange; ifMatch?: string; versionId?: string | undefined },
+  what: Reading,
   signal: AbortSignal,
 ): Promise<Buffer | undefined> {
-  const headers: Record<string, string> = {};
-  if (what.range !== undefined) headers['range'] = `bytes=${what.range.first}-${what.range.last}`;
-  if (what.ifMatch !== undefined) headers['if-match'] = `"${what.ifMatch}"`;
-  const query: QueryParameter[] = what.versionId === undefined ? [] : [['versionId', what.versionId]];
-  const request = {
-    operation: 'GetObject',
-    method: 'GET',
-    bucket: what.bucket,
-    key: what.key,
-    headers,
-    query,
-    ...roomFor(what.range),
-  } as const;
+  const request = { ...readingRequest('GET', what), ...roomFor(what.range) };
   try {
     return await client.request(request, (response) => response.body, signal);
   } catch (error) {

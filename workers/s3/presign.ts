@@ -9,7 +9,7 @@ export interface PresignRequest {
   readonly host: string;
   /** Canonical path, see encode.ts. */
   readonly path: string;
-  /** Extra query parameters, e.g. `versionId`. */
+  /** Extra query parameters. */
   readonly query?: readonly QueryParameter[];
   /** Lower-case headers that the holder must send exactly like this. */
   readonly headers?: Readonly<Record<string, string>>;

@@ -92,11 +92,9 @@ export function headerOf({ headers }: DoubleRequest, name: string): string | und
   return Array.isArray(value) ? value.join(',') : value;
 }
 
-/** Where a copy's source is. The header may start with a slash and may name a version, which the double has none of. */
+/** Where a copy's source is. The header may start with a slash. */
 export function copySourceOf(request: DoubleRequest): { bucket: string; key: ByteString } {
-  const header = (headerOf(request, 'x-amz-copy-source') ?? '')
-    .replace(/^\//, '')
-    .replace(/\?versionId=.*$/, '');
+  const header = (headerOf(request, 'x-amz-copy-source') ?? '').replace(/^\//, '');
   const slash = header.indexOf('/');
   return { bucket: decodePercent(header.slice(0, slash)), key: decodePercent(header.slice(slash + 1)) };
 }
