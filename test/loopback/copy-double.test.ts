@@ -97,6 +97,22 @@ describe('one object that cannot be copied does not stop the others', () => {
   });
 });
 
+describe('credentials that expire under way', () => {
+  test('are no fault of the objects, though a HEAD does not say so', async () => {
+    const { bed, double } = await start({});
+    await seed(bed.client, 'src', objects());
+    const expired = { kind: 'answer', status: 400, bucket: 'src', after: 5 } as const;
+    double.setFaults([
+      { ...expired, operation: 'HeadObject', code: 'BadRequest' },
+      { ...expired, operation: 'GetObject', code: 'ExpiredToken', after: 0 },
+    ]);
+    const { code, manifest } = await bed.run({ ...copy, verify: 'Checksum', maxFailures: 20 });
+    expect({ code, reason: manifest?.reason }).toEqual({ code: 12, reason: 'StoreUnavailable' });
+    expect(manifest?.copy?.failed).toBe(0);
+    expect((await bed.ledgerRows()).filter(({ outcome }) => outcome === 'Failed')).toEqual([]);
+  });
+});
+
 describe('a listing that fails is never the end of the listing', () => {
   const many: [string, string][] = Array.from({ length: 1500 }, (_, n) => [`in/${n}`, '']);
 

@@ -197,6 +197,29 @@ describe('operations', () => {
     expect(await deleteObject(client, object, never)).toBeUndefined();
   });
 
+  test.each([
+    ['in words', 403, error('ExpiredToken'), { code: 'ExpiredToken', retryClass: 'fatal' }],
+    ['not at all', 200, 'x', { code: 'BadRequest', status: 400 }],
+    ['because it is empty', 416, error('InvalidRange'), { code: 'BadRequest', status: 400 }],
+  ])(
+    'a HEAD that is refused without a word is explained by a GET that is refused %s',
+    async (_name, status, body, wanted) => {
+      handle = (request, response) => {
+        if (request.method === 'HEAD') response.writeHead(400).end();
+        else response.writeHead(status).end(body);
+      };
+      await expect(headObject(client, { ...object, ifMatch: 'e' }, never)).rejects.toMatchObject(wanted);
+      expect(seen.map(({ method }) => method)).toEqual(['HEAD', 'GET']);
+      expect(seen[1]?.headers).toMatchObject({ range: 'bytes=0-0', 'if-match': '"e"' });
+    },
+  );
+
+  test('a HEAD that is refused where a GET finds nothing found nothing', async () => {
+    handle = (request, response) =>
+      response.writeHead(request.method === 'HEAD' ? 403 : 404).end(error('NoSuchKey'));
+    expect(await headObject(client, object, never)).toBeUndefined();
+  });
+
   test('conditions and ranges are sent', async () => {
     handle = (_request, response) => response.writeHead(200, { etag: '"e"' }).end('x');
     await putObject(

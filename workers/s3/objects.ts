@@ -89,9 +89,31 @@ export async function headObject(
   try {
     return await client.request(readingRequest('HEAD', what), readHead, signal);
   } catch (error) {
-    if (error instanceof S3Error && error.status === 404) return undefined;
-    throw error;
+    if (!(error instanceof S3Error)) throw error;
+    if (error.status === 404) return undefined;
+    if (error.status !== 400 && error.status !== 403) throw error;
+    return explainRefusal(client, what, error, signal);
   }
+}
+
+/**
+ * The answer to HEAD has no body, and 400 and 403 stand for anything from a wrong key to a token that expired: a GET of
+ * a byte is refused for the same reason, in words. Undefined where it is not refused but says that there is no object.
+ */
+async function explainRefusal(
+  client: S3Client,
+  what: Reading,
+  refusal: S3Error,
+  signal: AbortSignal,
+): Promise<undefined> {
+  let body: Buffer | undefined;
+  try {
+    body = await getObject(client, { ...what, range: { first: 0, last: 0 } }, signal);
+  } catch (error) {
+    // An empty object has no first byte.
+    throw error instanceof S3Error && error.status === 416 ? refusal : error;
+  }
+  if (body !== undefined) throw refusal;
 }
 
 function readHead(response: WireResponse): ObjectHead {

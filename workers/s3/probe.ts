@@ -184,7 +184,7 @@ async function findAliases(
       return (await headObject(client, { bucket, key: variant }, signal)) !== undefined;
     } catch (error) {
       // Some stores refuse a key such as `a//b` altogether.
-      if (error instanceof S3Error && error.status === 400) return false;
+      if (error instanceof S3Error && error.status === 400 && error.retryClass === 'permanent') return false;
       throw error;
     }
   };
