@@ -257,6 +257,26 @@ describe('operations', () => {
     await expect(getObject(client, object, never)).rejects.toThrow(/larger than 32 MiB/);
   });
 
+  test.each([
+    ['an object', {}],
+    ['a part', { range: { first: 0, last: 16 * 1024 ** 2 - 1 } }],
+  ])('%s may take its time to come', async (_name, what) => {
+    const { promise: asked, resolve } = Promise.withResolvers<ServerResponse>();
+    handle = (_request, response, count) =>
+      void (count === 1 ? resolve(response) : response.end('asked again'));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      const body = getObject(client, { ...object, ...what }, never);
+      const response = await asked;
+      await vi.advanceTimersByTimeAsync(250_000);
+      response.end('at last');
+      expect((await body)?.toString()).toBe('at last');
+      expect(seen).toHaveLength(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test('an upload to a key that is not UTF-8 is left out of the list of uploads', async () => {
     const upload = (key: string) =>
       `<Upload><Key>${key}</Key><UploadId>u</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated></Upload>`;

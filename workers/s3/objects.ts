@@ -156,13 +156,22 @@ export async function getObject(
   }
 }
 
+/** Milliseconds for what carries an object's bytes, in either direction. */
+const bodyTimeout = 300_000;
 /** So many bytes per millisecond at least, or a long range is asked for again. */
 const slowest = 512;
+/** A range of so few bytes is answered as soon as any other request. */
+const few = 65_536;
 
-/** The objects that are so large that their parts are larger than usual answers take their time. */
+/** Parts are larger than usual answers where the object is so large, and take their time. */
 function roomFor(range: ByteRange | undefined): { largest?: number; timeout?: number } {
-  const size = range === undefined ? 0 : range.last - range.first + 1;
-  return size > USUAL_BODY ? { largest: size, timeout: Math.ceil(size / slowest) } : {};
+  if (range === undefined) return { timeout: bodyTimeout };
+  const size = range.last - range.first + 1;
+  if (size <= few) return {};
+  return {
+    largest: Math.max(USUAL_BODY, size),
+    timeout: Math.max(bodyTimeout, Math.ceil(size / slowest)),
+  };
 }
 
 /**
@@ -188,7 +197,7 @@ export async function putObject(
   if (what.contentMd5 !== undefined) headers['content-md5'] = what.contentMd5;
   const { bucket, key, body } = what;
   return client.request(
-    { operation: 'PutObject', method: 'PUT', bucket, key, body, headers, timeout: 300_000 },
+    { operation: 'PutObject', method: 'PUT', bucket, key, body, headers, timeout: bodyTimeout },
     (response) => unquoteEtag(response.headers['etag'] ?? ''),
     signal,
   );
