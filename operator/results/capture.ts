@@ -6,6 +6,7 @@ import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
 import { ChunkSink } from './chunksink.ts';
+import type { HeldBytes } from './containerlog.ts';
 import { Limiter } from '../kube/limiter.ts';
 import { READER_TIMING, type ReaderTiming } from './logreader.ts';
 import { PodCapture, type PodCaptureDeps } from './podcapture.ts';
@@ -21,11 +22,12 @@ export interface CaptureOptions {
   logger: Logger;
   patterns?: readonly SecretPattern[];
   timing?: Partial<ReaderTiming>;
-  /** Streams followed at once, reads after the end at once (and of those that hang), uploads at once, bytes held in memory in all. */
+  /** Streams followed at once, reads after the end at once (and of those that hang), indexes read at once, uploads at once, bytes held in memory in all. */
   limits?: Partial<{
     following: number;
     finishing: number;
     lingering: number;
+    loading: number;
     uploads: number;
     bytes: number;
   }>;
@@ -46,6 +48,7 @@ export class PodsLogCapture implements LogCapture {
       following: 1000,
       finishing: 32,
       lingering: 32,
+      loading: 4,
       uploads: 16,
       bytes: 64 * 1024 * 1024,
       ...options.limits,
@@ -63,6 +66,7 @@ export class PodsLogCapture implements LogCapture {
       following: new Limiter(limits.following),
       finishing: new Limiter(limits.finishing),
       lingering: new Limiter(limits.lingering),
+      loading: new Limiter(limits.loading),
       onChunk: (entry) => options.onChunk?.(entry),
     };
   }
@@ -90,9 +94,13 @@ export class PodsLogCapture implements LogCapture {
     return this.#pods.get(podUID)?.pod;
   }
 
-  /** The index of a log that is being captured; undefined for others, whose index is in the bucket. */
-  liveIndex(podUID: string): LogIndex | undefined {
-    return this.#pods.get(podUID)?.index();
+  /**
+   * A log that is being captured: its index and, by container, what is not stored yet. Undefined for others, whose
+   * index is in the bucket.
+   */
+  live(podUID: string): { index: LogIndex; held: ReadonlyMap<string, HeldBytes> } | undefined {
+    const capture = this.#pods.get(podUID);
+    return capture && { index: capture.index(), held: capture.held() };
   }
 
   /** Workers of a run whose logs are being captured. */

@@ -5,8 +5,7 @@ import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { decodeFrames, type LogFrame } from '../../workers/contract/logframes.ts';
 import type { ChunkEntry } from '../../workers/contract/manifests.ts';
 
-/** Most raw bytes of a chunk that we cut; readers take up to {@link MAX_CHUNK_BYTES}. */
-export const CUT_BYTES = 1024 * 1024;
+/** Most raw bytes of a chunk that a reader takes; see cut.ts for those that we write. */
 const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
 
 const compress = promisify(zstdCompress);

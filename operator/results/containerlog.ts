@@ -6,11 +6,10 @@ import type { Clock } from '../kube/clock.ts';
 import { FrameBatch } from './batch.ts';
 import type { ChunkSink } from './chunksink.ts';
 import type { LinePiece } from './lines.ts';
+import { CUT_AFTER_MS, cutAfterMs, cutBytes } from './cut.ts';
 import type { RecentFrames, Replay } from './recent.ts';
 import { MASK, Redactor, type SecretPattern } from './redact.ts';
-
-/** Longest time that a byte waits before it is sent, in milliseconds. */
-const CUT_AFTER_MS = 3000;
+import type { StoredPosition } from './resume.ts';
 
 export interface ContainerLogOptions {
   container: LogContainer;
@@ -20,10 +19,17 @@ export interface ContainerLogOptions {
   clock: Clock;
   patterns?: readonly SecretPattern[] | undefined;
   /** What is stored already. */
-  stored: { nth: number; rawOff: number; line0: number; recent: RecentFrames };
+  stored: StoredPosition;
   /** After each stored chunk. */
   onChunk(entry: ChunkEntry): void;
   signal: AbortSignal;
+}
+
+/** What was taken of a log and is not stored yet. */
+export interface HeldBytes {
+  /** Offset of the first byte in the stream of the container. */
+  rawOff: number;
+  raw: readonly Buffer[];
 }
 
 export class ContainerLog {
@@ -34,12 +40,19 @@ export class ContainerLog {
   #replay: Replay;
   #heldBytes = 0;
   #place: { nth: number; rawOff: number; line0: number };
+  /** The chunk that is on its way. */
+  #sending: Buffer | undefined;
+  /** Time of the first line of the log. */
+  #begun: string | undefined;
+  #hurried = false;
   #uploading: Promise<void> | undefined;
   #stopTimer: (() => void) | undefined;
 
   constructor(options: ContainerLogOptions) {
     this.#options = options;
-    this.#place = { ...options.stored };
+    const { nth, rawOff, line0, begun } = options.stored;
+    this.#place = { nth, rawOff, line0 };
+    this.#begun = begun;
     this.#recent = options.stored.recent;
     this.#replay = this.#recent.replay();
     this.#redactor = new Redactor(options.patterns);
@@ -85,9 +98,22 @@ export class ContainerLog {
     while (this.#uploading !== undefined || !this.#batch.empty) await this.#upload();
   }
 
+  /** What is not stored yet, all of which comes right after what is. */
+  get held(): HeldBytes {
+    const sending = this.#sending === undefined ? [] : [this.#sending];
+    return { rawOff: this.#place.rawOff, raw: [...sending, ...this.#batch.waiting] };
+  }
+
+  /** Somebody waits for the end of this log: from now on no byte waits longer than it must. */
+  hurry(): void {
+    this.#hurried = true;
+    if (this.#stopTimer !== undefined) this.#cutIn(CUT_AFTER_MS);
+  }
+
   /** Gives up what is not stored. */
   discard(): void {
     this.#stopTimer?.();
+    this.#stopTimer = undefined;
     this.#options.sink.hold(-this.#heldBytes);
     this.#heldBytes = 0;
   }
@@ -103,10 +129,17 @@ export class ContainerLog {
       }
     }
     this.#recent.add(time, frame);
-    this.#batch.add(frame);
+    this.#begun ??= time;
+    this.#batch.add(frame, cutBytes(this.#place.rawOff));
     this.#heldBytes += frame.length;
     this.#options.sink.hold(frame.length);
-    this.#stopTimer ??= this.#options.clock.after(CUT_AFTER_MS, () => {
+    if (this.#stopTimer === undefined)
+      this.#cutIn(this.#hurried ? CUT_AFTER_MS : cutAfterMs(this.#begun, time));
+  }
+
+  #cutIn(ms: number): void {
+    this.#stopTimer?.();
+    this.#stopTimer = this.#options.clock.after(ms, () => {
       this.#stopTimer = undefined;
       // A failure is seen by whoever waits for room or flushes; this one only starts the upload.
       this.#upload().catch(() => undefined);
@@ -130,7 +163,9 @@ export class ContainerLog {
     }
     if (raw === undefined) return;
     const place = { container, ...this.#place };
+    this.#sending = raw;
     const entry = await sink.put(prefix, attempt, place, raw, signal);
+    this.#sending = undefined;
     this.#place = {
       nth: place.nth + 1,
       rawOff: place.rawOff + entry.rawLen,

@@ -5,9 +5,11 @@ import type { ChunkEntry, LogGap, LogIndex } from '../../workers/contract/manife
 import { sortChunks, type StoredLog } from './resume.ts';
 import type { AttemptRef, ResultsStore } from './types.ts';
 
-/** The index is written again after so many chunks, or when the last writing is so long ago. */
+/** The index is written again after so many chunks, or when the last writing is so long ago … */
 const INDEX_EVERY_CHUNKS = 64;
 const INDEX_EVERY_MS = 60_000;
+/** … and this part of the chunks is new: a large index is not written for one chunk more. */
+const INDEX_SHARE = 128;
 
 /** The document that says whose log this is. */
 export function logHead(attempt: AttemptRef): Omit<LogIndex, 'capture' | 'complete' | 'chunks' | 'gaps'> {
@@ -77,9 +79,10 @@ export class AttemptIndex {
   /** A chunk was stored, at that monotonic millisecond. Answers whether the index is to be written again. */
   add(entry: ChunkEntry, at: number): boolean {
     this.#chunks.push(entry);
+    const fresh = this.#chunks.length - this.#written.chunks;
     const due =
-      this.#chunks.length - this.#written.chunks >= INDEX_EVERY_CHUNKS ||
-      at - this.#written.at >= INDEX_EVERY_MS;
+      fresh >= this.#chunks.length / INDEX_SHARE &&
+      (fresh >= INDEX_EVERY_CHUNKS || at - this.#written.at >= INDEX_EVERY_MS);
     if (due) {
       this.#written = { chunks: this.#chunks.length, at };
       this.#exists = true;

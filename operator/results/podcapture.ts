@@ -7,7 +7,7 @@ import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { DeepReadonly, Pod } from '../kube/types.ts';
 import { type ChunkSink, ForeignChunkError } from './chunksink.ts';
-import { ContainerLog } from './containerlog.ts';
+import { ContainerLog, type HeldBytes } from './containerlog.ts';
 import { insist } from './insist.ts';
 import type { Limiter } from '../kube/limiter.ts';
 import { AttemptIndex, workingContainer } from './logindex.ts';
@@ -25,6 +25,8 @@ export interface PodCaptureDeps {
   following: Limiter;
   finishing: Limiter;
   lingering: Limiter;
+  /** Reading what is stored of a log: an index may be large. */
+  loading: Limiter;
   timing: ReaderTiming;
   patterns?: readonly SecretPattern[] | undefined;
   clock: Clock;
@@ -35,6 +37,7 @@ export interface PodCaptureDeps {
 
 interface Reading {
   state: ContainerState;
+  log: ContainerLog | undefined;
   reader: LogReader | undefined;
   result: ReadResult | undefined;
 }
@@ -98,11 +101,24 @@ export class PodCapture {
     return this.#index.toDocument(this.#attempt, this.#settled);
   }
 
+  /** By container, what is there of its log beyond the index. */
+  held(): Map<string, HeldBytes> {
+    const held = new Map<string, HeldBytes>();
+    for (const [container, { log }] of this.#readings) {
+      const there = log?.held;
+      if (there !== undefined && there.raw.length > 0) held.set(container, there);
+    }
+    return held;
+  }
+
   /** The run has ended: from now on a log that cannot be read is given up after some tries. */
   conclude(): void {
     if (this.#concluding) return;
     this.#concluding = true;
-    for (const { reader } of this.#readings.values()) reader?.conclude();
+    for (const { log, reader } of this.#readings.values()) {
+      log?.hurry();
+      reader?.conclude();
+    }
   }
 
   /** Stops without storing anything more: whoever comes next goes on from what is stored. */
@@ -133,7 +149,7 @@ export class PodCapture {
   }
 
   async #load(): Promise<void> {
-    const stored = await this.#insist(async (signal) => {
+    const stored = await this.#insistLoading(async (signal) => {
       const found = await loadStoredLog(this.#deps.store, this.#prefix, this.#attempt, signal);
       // After the record of a run nothing about its logs changes any more.
       const sealed =
@@ -180,7 +196,7 @@ export class PodCapture {
       reading.reader?.note(state);
       return;
     }
-    const fresh: Reading = { state, reader: undefined, result: undefined };
+    const fresh: Reading = { state, log: undefined, reader: undefined, result: undefined };
     this.#readings.set(name, fresh);
     this.#read(name, fresh).catch((error: unknown) => this.#complain(error, 'a log reader failed'));
   }
@@ -192,7 +208,7 @@ export class PodCapture {
         break;
       } catch (error) {
         if (!(error instanceof ForeignChunkError)) throw error;
-        const stored = await this.#insist((signal) =>
+        const stored = await this.#insistLoading((signal) =>
           loadStoredLog(this.#deps.store, this.#prefix, this.#attempt, signal),
         );
         this.#index.reload(container, stored);
@@ -211,7 +227,7 @@ export class PodCapture {
     const { store, sink, clock, patterns, readLog, following, finishing, lingering, logger, timing } =
       this.#deps;
     const { signal } = this.#controller;
-    const stored = await this.#insist((inner) =>
+    const stored = await this.#insistLoading((inner) =>
       positionOf(store, this.#prefix, this.#attempt, this.#index.chunks, container, inner),
     );
     if (this.#index.takeFirst())
@@ -241,13 +257,18 @@ export class PodCapture {
       // A kubelet that serves a log to its end, again and again, is there; that it shows the end may take it long.
       onEndOfStream: () => this.#goForward(),
     });
+    reading.log = log;
     reading.reader = reader;
     reader.note(reading.state);
-    if (this.#concluding) reader.conclude();
+    if (this.#concluding) {
+      log.hurry();
+      reader.conclude();
+    }
     try {
       return await reader.run();
     } finally {
       log.discard();
+      reading.log = undefined;
     }
   }
 
@@ -269,6 +290,10 @@ export class PodCapture {
     await this.#writing.catch(() => undefined);
     await this.#insist((signal) => this.#index.write(this.#attempt, true, signal));
     this.#settle();
+  }
+
+  #insistLoading<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#insist((signal) => this.#deps.loading.run(() => work(signal), signal));
   }
 
   async #insist<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -6,7 +6,7 @@ import {
   LOG_CONTAINERS,
   readSequence,
 } from '../../workers/contract/logframes.ts';
-import { type ChunkEntry, type LogIndex, logIndex } from '../../workers/contract/manifests.ts';
+import { type ChunkEntry, type LogIndex, logIndex, MAX_LOG_INDEX } from '../../workers/contract/manifests.ts';
 import { ChunkError, inspectChunk, openChunk } from './chunk.ts';
 import { entryOf } from './chunksink.ts';
 import { RecentFrames } from './recent.ts';
@@ -18,6 +18,8 @@ export interface StoredPosition {
   rawOff: number;
   line0: number;
   recent: RecentFrames;
+  /** Time of the first line of the log; undefined when nothing of it is stored. */
+  begun: string | undefined;
 }
 
 export interface StoredLog {
@@ -27,7 +29,17 @@ export interface StoredLog {
   chunks: ChunkEntry[];
 }
 
-export function parseLogIndex(bytes: Buffer | undefined): LogIndex | undefined {
+/** Reads `logs.json`, which only the operator writes; one that cannot be read says nothing, and is made anew. */
+export async function readLogIndex(
+  store: ResultsStore,
+  key: string,
+  signal: AbortSignal,
+): Promise<{ bytes: Buffer | undefined; index: LogIndex | undefined }> {
+  const bytes = await store.get(key, { signal, limit: MAX_LOG_INDEX });
+  return { bytes, index: parseLogIndex(bytes) };
+}
+
+function parseLogIndex(bytes: Buffer | undefined): LogIndex | undefined {
   if (bytes === undefined) return undefined;
   try {
     return logIndex.safeParse(JSON.parse(bytes.toString('utf8'))).data;
@@ -45,7 +57,7 @@ export async function loadStoredLog(
   attempt: AttemptKey,
   signal: AbortSignal,
 ): Promise<StoredLog> {
-  const index = parseLogIndex(await store.get(prefix + logIndexKey(attempt), { signal }));
+  const { index } = await readLogIndex(store, prefix + logIndexKey(attempt), signal);
   const known = new Map(index?.chunks.map((chunk) => [chunk.seq, chunk]));
   const place = new Map<LogContainer, { nth: number; rawOff: number; line0: number }>();
   const chunks: ChunkEntry[] = [];
@@ -91,7 +103,7 @@ export async function positionOf(
   const own = chunks.filter((chunk) => chunk.container === container);
   const last = own.at(-1);
   const recent = new RecentFrames();
-  if (last === undefined) return { nth: 0, rawOff: 0, line0: 0, recent };
+  if (last === undefined) return { nth: 0, rawOff: 0, line0: 0, recent, begun: undefined };
   const from = new Date(Date.parse(`${last.t1.slice(0, 19)}Z`) - 1000).toISOString().slice(0, 19);
   // A chunk earlier than the window may still hold frames of it when two streams were swapped: one more is read.
   let first = own.length - 1;
@@ -108,6 +120,7 @@ export async function positionOf(
     rawOff: last.rawOff + last.rawLen,
     line0: last.line0 + last.lines,
     recent,
+    begun: own[0]?.t0,
   };
 }
 

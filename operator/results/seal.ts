@@ -17,7 +17,7 @@ import {
 import { sha256Of } from './chunk.ts';
 import { type AttemptDocuments, type Document, serializeDocument } from './record.ts';
 import { logHead, workingContainer } from './logindex.ts';
-import { loadStoredLog, parseLogIndex, sortChunks } from './resume.ts';
+import { loadStoredLog, readLogIndex, sortChunks } from './resume.ts';
 import type { AttemptRef, ResultsStore } from './types.ts';
 
 /** Reads a manifest; undefined when it is missing, malformed or about somebody else. */
@@ -73,8 +73,7 @@ async function finalLogs(
 ): Promise<Document<LogIndex>> {
   const { store, prefix } = context;
   const key = logIndexKey(ref);
-  const there = await store.get(prefix + key, { signal });
-  const index = parseLogIndex(there);
+  const { bytes: there, index } = await readLogIndex(store, prefix + key, signal);
   const isFinal = index !== undefined && (index.complete || index.gaps.length > 0);
   if (there !== undefined && isFinal && (context.captured === undefined || index.complete))
     return { key, sha256: sha256Of(there), value: index };
@@ -169,7 +168,7 @@ export async function findAttempts(
     const kind = parsed === undefined ? undefined : kindOf(parsed.stage);
     if (parsed === undefined || kind === undefined || known.has(parsed.podUID) || found.has(parsed.podUID))
       continue;
-    const head = parseLogIndex(await store.get(prefix + logIndexKey(parsed), { signal }));
+    const { index: head } = await readLogIndex(store, prefix + logIndexKey(parsed), signal);
     found.set(parsed.podUID, {
       runUID: run.uid,
       run: head?.run.name ?? '',

@@ -34,7 +34,7 @@ function readEnded(log: FakeContainerLog, timing: Partial<ReaderTiming>) {
       attempt: ref,
       sink: new ChunkSink(new MemoryStore(), { uploads: 1, bytes: 1024 * 1024 }),
       clock: systemClock,
-      stored: { nth: 0, rawOff: 0, line0: 0, recent: new RecentFrames() },
+      stored: { nth: 0, rawOff: 0, line0: 0, recent: new RecentFrames(), begun: undefined },
       onChunk: () => undefined,
       signal,
     }),

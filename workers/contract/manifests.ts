@@ -57,6 +57,12 @@ export const logIndex = z.object({
   gaps: z.array(logGap),
 });
 
+/**
+ * Bytes of the largest logs.json that is read, of half a million chunks; what is cut off there is made anew from the
+ * chunks themselves. An operator writes a few hundred chunks for a log of a day.
+ */
+export const MAX_LOG_INDEX = 128 * 1024 * 1024;
+
 const exit = z.object({
   /** Exit code of the command; null when it was killed, or never started. */
   code: z.int().nullable(),

@@ -6,10 +6,11 @@ import type { PipelineRun } from '../../api/types.ts';
 import type { DeepReadonly } from '../../kube/types.ts';
 import { ResultsApiError } from './errors.ts';
 import { mergeFrames, type Tagged } from './merge.ts';
-import { findLogs, type LogFilter, type LogLibrary, type LogSource, readFrames } from './sources.ts';
+import { endOf, findLogs, type LogFilter, type LogLibrary, type LogSource, readFrames } from './sources.ts';
 
-/** Logs that are merged at once: each holds one decoded chunk. */
+/** Logs that are merged at once, and bytes of decoded chunks, of which each holds one. */
 const MAX_SOURCES = 256;
+const MAX_DECODED_BYTES = 256 * 1024 * 1024;
 /** A line longer than this is given out in parts. */
 const MAX_LINE_BYTES = 1024 * 1024;
 /** Between two looks at a run that is followed, in milliseconds. */
@@ -29,7 +30,8 @@ export interface AssembledLine {
 }
 
 interface SourceState {
-  lastSeq: number;
+  /** Offset in the stream of the container up to which it was shown. */
+  shown: number;
   parts: Buffer[];
   size: number;
   gaps: number;
@@ -50,12 +52,19 @@ export async function* streamLogs(
   for (let run = find(); ; run = find()) {
     const { sources, live } = await findLogs(library, run, request.filter, signal);
     if (sources.length === 0 && !(live && request.follow)) throw new ResultsApiError('NoLogs');
-    if (sources.length > MAX_SOURCES) throw new ResultsApiError('TooManyLogs');
+    if (sources.length > MAX_SOURCES || decodedBytes(sources) > MAX_DECODED_BYTES)
+      throw new ResultsApiError('TooManyLogs');
     const last = !live || !request.follow;
     yield* readRound(library, sources, states, last, signal);
     if (last) return;
     await sleep(FOLLOW_MS, undefined, { signal });
   }
+}
+
+function decodedBytes(sources: readonly LogSource[]): number {
+  const largest = ({ chunks }: LogSource): number =>
+    chunks.reduce((most, { rawLen }) => Math.max(most, rawLen), 0);
+  return sources.reduce((sum, source) => sum + largest(source), 0);
 }
 
 async function* readRound(
@@ -68,19 +77,19 @@ async function* readRound(
   const fresh = sources.map((source) => {
     const key = `${source.index.podUID}/${source.container}`;
     let state = states.get(key);
-    if (state === undefined) states.set(key, (state = { lastSeq: -1, parts: [], size: 0, gaps: 0 }));
+    if (state === undefined) states.set(key, (state = { shown: 0, parts: [], size: 0, gaps: 0 }));
     return { source, state };
   });
   const streams = fresh.map(({ source, state }) => ({
     source: { source, state },
-    frames: readFrames(library, source, state.lastSeq, signal),
+    frames: readFrames(library, source, state.shown, signal),
   }));
   for await (const tagged of mergeFrames(streams)) {
     const line = assemble(tagged);
     if (line !== undefined) yield { line };
   }
   for (const { source, state } of fresh) {
-    state.lastSeq = source.chunks.at(-1)?.seq ?? state.lastSeq;
+    state.shown = Math.max(state.shown, endOf(source));
     if (!last) continue;
     if (state.size > 0) yield { line: takeLine(source, state, source.chunks.at(-1)?.t1 ?? '', true) };
     for (const { container, reason, from } of source.index.gaps)

@@ -7,7 +7,8 @@ import type { PipelineRun } from '../../api/types.ts';
 import type { DeepReadonly } from '../../kube/types.ts';
 import { openChunk, sha256Of, ChunkError } from '../chunk.ts';
 import { findAttempts } from '../seal.ts';
-import { parseLogIndex } from '../resume.ts';
+import type { HeldBytes } from '../containerlog.ts';
+import { readLogIndex } from '../resume.ts';
 import type { PodsLogCapture } from '../capture.ts';
 import type { AttemptRef, ResultsStore } from '../types.ts';
 import { readRecord } from '../commit.ts';
@@ -23,6 +24,8 @@ export interface LogSource {
   index: LogIndex;
   container: string;
   chunks: ChunkEntry[];
+  /** What the operator holds of a log that goes on. */
+  held?: HeldBytes | undefined;
 }
 
 export interface LogLibrary {
@@ -40,23 +43,25 @@ export async function findLogs(
 ): Promise<{ sources: LogSource[]; live: boolean }> {
   const prefix = runPrefix({ cluster: library.cluster, namespace: run.namespace, runUID: run.uid });
   const record = await readRecord(library.store, library.cluster, run, signal);
-  const indexes: LogIndex[] = [];
+  const logs: { index: LogIndex; held?: ReadonlyMap<string, HeldBytes> }[] = [];
   if (record === undefined) {
     for (const attempt of await liveAttempts(library, run, signal)) {
       if (!fitsAttempt(attempt.stage, attempt.index, filter)) continue;
-      const index =
-        library.capture.liveIndex(attempt.podUID) ??
-        parseLogIndex(await library.store.get(prefix + logIndexKey(attempt), { signal }));
-      if (index !== undefined) indexes.push(index);
+      const live = library.capture.live(attempt.podUID);
+      if (live !== undefined) logs.push(live);
+      else {
+        const { index } = await readLogIndex(library.store, prefix + logIndexKey(attempt), signal);
+        if (index !== undefined) logs.push({ index });
+      }
     }
   } else {
     for (const stage of record.stages)
-      for (const { index, logs } of stage.attempts) {
-        if (logs === undefined || !fitsAttempt(stage.name, index, filter)) continue;
-        indexes.push(await readIndex(library.store, prefix, logs, signal));
+      for (const { index, logs: document } of stage.attempts) {
+        if (document === undefined || !fitsAttempt(stage.name, index, filter)) continue;
+        logs.push({ index: await readIndex(library.store, prefix, document, signal) });
       }
   }
-  return { sources: indexes.flatMap((index) => sourcesOf(index, filter)), live: record === undefined };
+  return { sources: logs.flatMap((log) => sourcesOf(log, filter)), live: record === undefined };
 }
 
 function fitsAttempt(stage: string, index: number, filter: LogFilter): boolean {
@@ -87,38 +92,59 @@ async function readIndex(
   logs: { key: string; sha256: string },
   signal: AbortSignal,
 ): Promise<LogIndex> {
-  const bytes = await store.get(prefix + logs.key, { signal });
-  const index = parseLogIndex(bytes);
+  const { bytes, index } = await readLogIndex(store, prefix + logs.key, signal);
   if (bytes === undefined || index === undefined || sha256Of(bytes) !== logs.sha256)
     throw new ChunkError(`${logs.key} is not the index that the record names`);
   return index;
 }
 
-function sourcesOf(index: LogIndex, filter: LogFilter): LogSource[] {
-  const containers = new Set([...index.chunks, ...index.gaps].map(({ container }) => container));
+function sourcesOf(
+  { index, held }: { index: LogIndex; held?: ReadonlyMap<string, HeldBytes> },
+  filter: LogFilter,
+): LogSource[] {
+  const indexed = [...index.chunks, ...index.gaps].map(({ container }) => container);
+  const containers = new Set([...indexed, ...(held?.keys() ?? [])]);
   return [...containers]
     .filter((container) => filter.container === undefined || filter.container === container)
     .map((container) => ({
       index,
       container,
       chunks: index.chunks.filter((chunk) => chunk.container === container),
+      held: held?.get(container),
     }));
 }
 
-/** The frames of the chunks after `afterSeq`, each chunk decoded alone and checked. @throws ChunkError, ResultsError */
+/** Offset of the end of what there is in the stream of the container. */
+export function endOf({ chunks, held }: LogSource): number {
+  const last = chunks.at(-1);
+  const stored = last === undefined ? 0 : last.rawOff + last.rawLen;
+  return held?.raw.reduce((end, { length }) => end + length, held.rawOff) ?? stored;
+}
+
+/** The frames from an offset on, each chunk decoded alone and checked. @throws ChunkError, ResultsError */
 export async function* readFrames(
   library: LogLibrary,
   source: LogSource,
-  afterSeq: number,
+  from: number,
   signal: AbortSignal,
 ): AsyncGenerator<LogFrame, void, undefined> {
   const { run, stage, index, podUID } = source.index;
   const prefix = runPrefix({ cluster: library.cluster, namespace: run.namespace, runUID: run.uid });
   for (const entry of source.chunks) {
-    if (entry.seq <= afterSeq) continue;
+    if (entry.rawOff + entry.rawLen <= from) continue;
     const key = prefix + chunkKey({ stage, index, podUID }, entry.seq);
     const object = await library.store.get(key, { signal });
     if (object === undefined) throw new ChunkError(`${key} is missing`);
-    yield* decodeFrames(await openChunk(object, entry));
+    yield* framesFrom(await openChunk(object, entry), from - entry.rawOff);
   }
+  let at = source.held?.rawOff ?? 0;
+  for (const raw of source.held?.raw ?? []) {
+    if (at + raw.length > from) yield* framesFrom(raw, from - at);
+    at += raw.length;
+  }
+}
+
+/** What was shown before it was stored ends inside a chunk, between two frames. */
+function framesFrom(raw: Buffer, from: number): Generator<LogFrame, void, undefined> {
+  return decodeFrames(from <= 0 ? raw : raw.subarray(raw.indexOf(0x0a, from - 1) + 1));
 }
