@@ -1,3 +1,4 @@
+import { allOf } from '../s3/allof.ts';
 import type { S3Client } from '../s3/client.ts';
 import { S3Error } from '../s3/errors.ts';
 import {
@@ -36,9 +37,12 @@ export async function probeEnds(
   return atStore(job, sides, 'destination', async () => {
     const place = { ...job.destination, owner };
     const probing = probeDestination(sides.destination, place, { parts: needsParts(job, drafts) }, signal);
-    const capabilities = await probing.catch((error: unknown) => explainProbe(sides, place, error, signal));
-    if (inOneBucket || job.mode === 'Copy') return { capabilities, oneSpace: inOneBucket };
-    return { capabilities, oneSpace: await isOneSpace({ job, sides }, place, signal) };
+    const isCertain = inOneBucket || job.mode === 'Copy';
+    const [capabilities, oneSpace] = await allOf([
+      probing.catch((error: unknown) => explainProbe(sides, place, error, signal)),
+      isCertain ? inOneBucket : isOneSpace({ job, sides }, place, signal),
+    ]);
+    return { capabilities, oneSpace };
   });
 }
 

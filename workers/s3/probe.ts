@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { KeyEquivalence } from '../contract/copyplan.ts';
+import { allOf } from './allof.ts';
 import type { S3Client } from './client.ts';
 import { copyObject } from './copies.ts';
 import { S3Error } from './errors.ts';
@@ -53,15 +54,20 @@ export function isProbeKey(key: string): boolean {
 export async function sweepProbes(client: S3Client, place: ProbePlace, signal: AbortSignal): Promise<void> {
   const { bucket } = place;
   const prefix = probePrefix(place);
-  const { objects } = await listObjects(client, { bucket, prefix }, signal);
-  for (const { key } of objects) await deleteObject(client, { bucket, key }, signal);
-  try {
-    for await (const upload of listUploads(client, { bucket, prefix }, signal))
-      await abortMultipart(client, upload, signal);
-  } catch (error) {
-    // Not every store has such a list, and not all credentials may see it.
-    if (!(error instanceof S3Error)) throw error;
-  }
+  const objects = async (): Promise<void> => {
+    const page = await listObjects(client, { bucket, prefix }, signal);
+    for (const { key } of page.objects) await deleteObject(client, { bucket, key }, signal);
+  };
+  const uploads = async (): Promise<void> => {
+    try {
+      for await (const upload of listUploads(client, { bucket, prefix }, signal))
+        await abortMultipart(client, upload, signal);
+    } catch (error) {
+      // Not every store has such a list, and not all credentials may see it.
+      if (!(error instanceof S3Error)) throw error;
+    }
+  };
+  await allOf([objects(), uploads()]);
 }
 
 /** A store that was not asked is taken to honour nothing. */
@@ -88,26 +94,32 @@ export async function probeCapabilities(
   // A with acute: one code point here, two in NFD.
   const key = `${probePrefix(place)}${randomUUID()}-K\u00e1`;
   const copy = `${key}-copy`;
+  const unpinned = `${key}-unpinned`;
   const etag = await putObject(client, { bucket, key, body }, signal);
+  const source = { bucket, key, etag };
+  const wrong = { ...source, etag: wrongEtag };
+  const made = new Set([key, copy, unpinned]);
   try {
-    const putCreateOnly = await isRefused(putObject(client, { bucket, key, body, createOnly: true }, signal));
-    const aliases = await findAliases(client, bucket, key, signal);
-    const source = { bucket, key, etag };
-    await copyObject(client, { source, bucket, key: copy }, signal);
-    const wrong = { ...source, etag: wrongEtag };
-    const sourcePinned = await isRefused(copyObject(client, { source: wrong, bucket, key: copy }, signal));
+    // At once is only what no answer of another one hangs on: these three have keys of their own.
+    const [aliases, sourcePinned] = await allOf([
+      findAliases(client, bucket, key, signal),
+      isRefused(copyObject(client, { source: wrong, bucket, key: unpinned }, signal)),
+      copyObject(client, { source, bucket, key: copy }, signal),
+    ]);
+    // In a bucket with versions, to delete what is not there would leave a trace.
+    if (sourcePinned) made.delete(unpinned);
     const guarded = { source, bucket, key: copy, guard: { createOnly: true } };
     const createOnly = await isRefused(copyObject(client, guarded, signal));
     const completeCreateOnly = parts && (await isCompleteRefused(client, { bucket, key: copy }, signal));
-    // Last: where it is not honoured, the copy is gone.
-    const deleteIfMatch = await isRefused(
-      deleteObject(client, { bucket, key: copy, ifMatch: wrongEtag }, signal),
-    );
+    // Last: where they are not honoured, the copy is gone, and its source may have another ETag.
+    const [putCreateOnly, deleteIfMatch] = await allOf([
+      isRefused(putObject(client, { bucket, key, body, createOnly: true }, signal)),
+      isRefused(deleteObject(client, { bucket, key: copy, ifMatch: wrongEtag }, signal)),
+    ]);
     const honoured = { sourcePinned, createOnly, putCreateOnly, completeCreateOnly, deleteIfMatch };
     return { ...honoured, aliases };
   } finally {
-    await deleteObject(client, { bucket, key: copy }, signal).catch(() => undefined);
-    await deleteObject(client, { bucket, key }, signal).catch(() => undefined);
+    await Promise.allSettled(Array.from(made, (one) => deleteObject(client, { bucket, key: one }, signal)));
   }
 }
 
@@ -188,11 +200,14 @@ async function findAliases(
       throw error;
     }
   };
-  const posix = await isThere(`${directory}//${name}`);
+  const [posix, caseless, composed] = await allOf([
+    isThere(`${directory}//${name}`),
+    isThere(`${directory}/${name.toLowerCase()}`),
+    isThere(`${directory}/${name.normalize('NFD')}`),
+  ]);
   // Case is taken to include composition: to compare too loosely costs a refusal, to compare too strictly an object.
-  if (await isThere(`${directory}/${name.toLowerCase()}`))
-    return posix ? 'PosixCaseInsensitive' : 'CaseInsensitive';
-  if (await isThere(`${directory}/${name.normalize('NFD')}`)) return posix ? 'PosixNFC' : 'NFC';
+  if (caseless) return posix ? 'PosixCaseInsensitive' : 'CaseInsensitive';
+  if (composed) return posix ? 'PosixNFC' : 'NFC';
   return posix ? 'Posix' : 'Exact';
 }
 
