@@ -1,4 +1,5 @@
 import type { KeyEquivalence } from '../contract/copyplan.ts';
+import { allOf } from '../s3/allof.ts';
 import type { S3Client } from '../s3/client.ts';
 import { S3Error } from '../s3/errors.ts';
 import type { ListedObject } from '../s3/listing.ts';
@@ -11,15 +12,21 @@ interface Destination {
   readonly prefix: string;
 }
 
-/** The listing of a destination; where keys are paths, first the objects above all of it, which no prefix finds. */
+/**
+ * The listing of a destination, which may have been begun before; where keys are paths, first the objects above all of
+ * it, which no prefix finds.
+ */
 export async function* listDestination(
   client: S3Client,
   destination: Destination,
-  equivalence: KeyEquivalence,
+  known: {
+    readonly equivalence: KeyEquivalence;
+    readonly begun: ReturnType<typeof listPages> | undefined;
+  },
   signal: AbortSignal,
 ): AsyncGenerator<readonly ListedObject[], void, undefined> {
-  if (isPath(equivalence)) yield await findAbove(client, destination, signal);
-  yield* listPages(client, destination, signal);
+  if (isPath(known.equivalence)) yield await findAbove(client, destination, signal);
+  yield* known.begun ?? listPages(client, destination, signal);
 }
 
 /** Objects in the place of a directory that every key below the prefix needs where keys are paths. */
@@ -28,13 +35,14 @@ export async function findAbove(
   { bucket, prefix }: Destination,
   signal: AbortSignal,
 ): Promise<ListedObject[]> {
-  const found: ListedObject[] = [];
-  for (const key of ancestorsOf(normaliseKey(`${prefix}x`, 'Posix').path)) {
+  const look = async (key: string): Promise<ListedObject | undefined> => {
     const head = await headObject(client, { bucket, key }, signal).catch(hideDenied);
-    if (head === undefined) continue;
-    found.push({ key, size: head.size, etag: head.etag, lastModified: '', storageClass: undefined });
-  }
-  return found;
+    if (head === undefined) return undefined;
+    return { key, size: head.size, etag: head.etag, lastModified: '', storageClass: undefined };
+  };
+  const ancestors = ancestorsOf(normaliseKey(`${prefix}x`, 'Posix').path);
+  const found = await allOf(Array.from(ancestors, look));
+  return found.filter((object) => object !== undefined);
 }
 
 /** Credentials that may see nothing above their own prefix are no reason to fail. */

@@ -1,5 +1,5 @@
 import type { S3Client } from '../s3/client.ts';
-import type { ListedObject } from '../s3/listing.ts';
+import type { ListedObject, ListingPage } from '../s3/listing.ts';
 import { listObjects } from '../s3/objects.ts';
 
 /** A listing that goes round in circles: the store gave the same continuation token twice in a row. */
@@ -9,22 +9,29 @@ export class ListingStuck extends Error {
 }
 
 /**
- * Lists a prefix page by page; the next page is on its way while the caller works on this one. Ends only where the
- * store says that the listing is complete; everything else throws.
+ * Lists a prefix page by page; the first page is on its way at once, the next one while the caller works on this one.
+ * Ends only where the store says that the listing is complete; everything else throws.
  */
-export async function* listPages(
+export function listPages(
   client: S3Client,
-  what: { readonly bucket: string; readonly prefix: string; readonly pageSize?: number },
+  { bucket, prefix }: { readonly bucket: string; readonly prefix: string },
   signal: AbortSignal,
 ): AsyncGenerator<readonly ListedObject[], void, undefined> {
-  const ask = (token: string | undefined) =>
-    listObjects(
-      client,
-      { bucket: what.bucket, prefix: what.prefix, token, maxKeys: what.pageSize ?? 1000 },
-      signal,
-    );
+  const ask = (token: string | undefined): Promise<ListingPage> =>
+    listObjects(client, { bucket, prefix, token }, signal);
+  const first = ask(undefined);
+  // The caller may never come to it; its own await still sees the error.
+  first.catch(() => undefined);
+  return readPages(bucket, first, ask);
+}
+
+async function* readPages(
+  bucket: string,
+  first: Promise<ListingPage>,
+  ask: (token: string) => Promise<ListingPage>,
+): AsyncGenerator<readonly ListedObject[], void, undefined> {
   let last: string | undefined;
-  let page = await ask(undefined);
+  let page = await first;
   for (;;) {
     const token = page.nextToken;
     if (token === undefined) {
@@ -32,13 +39,11 @@ export async function* listPages(
       return;
     }
     if (token === last) {
-      throw new ListingStuck(
-        `the listing of bucket ${what.bucket} does not advance: the store repeats its token`,
-      );
+      throw new ListingStuck(`the listing of bucket ${bucket} does not advance: the store repeats its token`);
     }
     last = token;
     const next = ask(token);
-    // The consumer may stop or throw before it is awaited; its own await below still sees the error.
+    // So may the next one be left.
     next.catch(() => undefined);
     yield page.objects;
     page = await next;

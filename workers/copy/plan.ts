@@ -7,6 +7,7 @@ import type { EarlierLedger } from './earlier.ts';
 import { refuseOrAcceptEmpty } from './emptyplan.ts';
 import { isInOneBucket, type CopyJob } from './job.ts';
 import { joinExisting, type Joined, type JoinInput } from './join.ts';
+import { listPages } from './list.ts';
 import { probeEnds } from './probing.ts';
 import { PlanProblems } from './problems.ts';
 import { PlanProof } from './proof.ts';
@@ -98,6 +99,9 @@ export async function provePlan(
   if (drafts.rows === 0) return refuseOrAcceptEmpty(job, drafts, drafter);
   await findClashes(proof, drafts, problems);
   problems.refuse();
+  // Begun while the store is probed. Where what exists is overwritten it may not be needed, and would be long in vain.
+  const begun =
+    job.onExisting === 'Overwrite' ? undefined : listPages(sides.destination, job.destination, signal);
   const { capabilities, oneSpace } = await probeEnds(input, drafts, signal);
   const equivalence = job.keyEquivalence === 'Auto' ? capabilities.aliases : job.keyEquivalence;
   let whole = proof;
@@ -108,7 +112,7 @@ export async function provePlan(
     problems.refuse();
   }
   const joined = await atStore(job, sides, 'destination', () => {
-    const pages = listDestination(sides.destination, job.destination, equivalence, signal);
+    const pages = listDestination(sides.destination, job.destination, { equivalence, begun }, signal);
     const { earlier = [] } = input;
     const compare: JoinInput['haveSameBytes'] = (row, there, rowSignal) =>
       haveSameBytes(job, sides, { row, there }, rowSignal);

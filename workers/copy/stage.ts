@@ -97,13 +97,19 @@ export async function runStage(work: StageWork, signals: StageSignals): Promise<
   work.onTally(tally, index, resumed);
   if (job.dryRun)
     return { finished: true, result: tally.result, failures: [], message: describeDryRun(index) };
-  await sweep(work, signals.abort);
+  // Copying waits for it, reading does not. However this ends, it is not left behind.
+  const swept = sweep(work, signals.abort);
+  const sweptOrNot = swept.catch(() => undefined);
   const context = contextOf(work, index);
   let finished = true;
-  for (const shard of shards) {
-    finished &&= !signals.stop.aborted;
-    if (!finished) break;
-    finished = await runShard({ work, context, shard, tally }, signals);
+  try {
+    for (const shard of shards) {
+      finished &&= !signals.stop.aborted;
+      if (!finished) break;
+      finished = await runShard({ work, context, shard, tally, swept }, signals);
+    }
+  } finally {
+    await sweptOrNot;
   }
   return { finished, result: tally.result, failures: tally.failures };
 }
@@ -145,10 +151,12 @@ interface ShardRun {
   readonly context: TransferContext;
   readonly shard: PlanIndex['shards'][number];
   readonly tally: Tally;
+  /** Done when no throw-away object of an earlier pod is left. */
+  readonly swept: Promise<void>;
 }
 
 async function runShard(run: ShardRun, signals: StageSignals): Promise<boolean> {
-  const { work, context, shard, tally } = run;
+  const { work, context, shard, tally, swept } = run;
   const { results, log } = work;
   const { stage, podUID } = work.worker;
   const number = shard.shard;
@@ -168,6 +176,7 @@ async function runShard(run: ShardRun, signals: StageSignals): Promise<boolean> 
     const [planned] = await Promise.all([
       readShard(results, stage, existing, shard, signals.last),
       ledger.open(),
+      swept,
     ]);
     const shardWork = {
       context,
