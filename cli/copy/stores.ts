@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Sides } from '../../workers/copy/sides.ts';
 import { EndpointError, S3Client } from '../../workers/s3/client.ts';
-import { ambientCredentials, profileCredentials } from '../../workers/s3/credentials.ts';
+import { ambientCredentials, profileCredentials } from '../../workers/s3/ambient.ts';
 import { CliError } from '../errors.ts';
 import type { SideFlags, StoreFlags } from './storeflags.ts';
 

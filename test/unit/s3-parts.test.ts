@@ -1,24 +1,15 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { S3Client } from '../../workers/s3/client.ts';
 import { copySourceHeader } from '../../workers/s3/copies.ts';
-import {
-  ambientCredentials,
-  fixedCredentials,
-  mountedCredentials,
-  readCa,
-} from '../../workers/s3/credentials.ts';
+import { fixedCredentials } from '../../workers/s3/credentials.ts';
 import { encodeKey, encodeQuery, printableKey } from '../../workers/s3/encode.ts';
 import { isProbeKey } from '../../workers/s3/probe.ts';
 import { multipartEtag, splitParts } from '../../workers/copy/parts.ts';
 import { parseSize } from '../../workers/copy/job.ts';
 
 const credentials = fixedCredentials({ accessKeyId: 'A', secretAccessKey: 's' });
-const never = new AbortController().signal;
 
 describe('keys and addresses', () => {
   test.each([
@@ -86,58 +77,24 @@ describe('throw-away keys', () => {
   });
 });
 
-describe('credentials', () => {
-  test('come from files, are read again after a while, and lack nothing silently', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'ebbflow-credentials-'));
-    let now = 0;
-    const source = mountedCredentials(folder, () => now);
-    await expect(source(never)).rejects.toThrow('has no AWS_ACCESS_KEY_ID');
-    await writeFile(join(folder, 'AWS_ACCESS_KEY_ID'), 'one\n');
-    await expect(source(never)).rejects.toThrow('has no AWS_SECRET_ACCESS_KEY');
-    await writeFile(join(folder, 'AWS_SECRET_ACCESS_KEY'), 'secret\n');
-    expect(await source(never)).toEqual({
-      accessKeyId: 'one',
-      secretAccessKey: 'secret',
-      sessionToken: undefined,
-    });
-    await writeFile(join(folder, 'AWS_ACCESS_KEY_ID'), 'two');
-    expect((await source(never)).accessKeyId).toBe('one');
-    now += 10_000;
-    expect((await source(never)).accessKeyId).toBe('two');
-    expect(await readCa(folder)).toBeUndefined();
-    await writeFile(join(folder, 'ca.crt'), 'PEM\n');
-    expect(await readCa(folder)).toBe('PEM');
-    await rm(folder, { recursive: true });
+test('importing the client neither loads the SDK nor keeps the process alive', () => {
+  const client = new URL('../../workers/s3/', import.meta.url);
+  const program = `
+    import { registerHooks } from 'node:module';
+    const seen = [];
+    registerHooks({ resolve: (name, context, next) => { seen.push(name); return next(name, context); } });
+    for (const file of ['client', 'ambient', 'mounted', 'objects', 'copies', 'multipart', 'presign', 'probe', 'tagging'])
+      await import(new URL(file + '.ts', ${JSON.stringify(client.href)}));
+    process.stdout.write(JSON.stringify(seen));`;
+  const ran = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: fileURLToPath(client),
+    encoding: 'utf8',
+    timeout: 20_000,
   });
-
-  test('come from the environment where it has them', async () => {
-    const source = ambientCredentials({
-      AWS_ACCESS_KEY_ID: 'a',
-      AWS_SECRET_ACCESS_KEY: 'b',
-      AWS_SESSION_TOKEN: 'c',
-    });
-    expect(await source(never)).toEqual({ accessKeyId: 'a', secretAccessKey: 'b', sessionToken: 'c' });
-  });
-
-  test('importing the client neither loads the SDK nor keeps the process alive', () => {
-    const client = new URL('../../workers/s3/', import.meta.url);
-    const program = `
-      import { registerHooks } from 'node:module';
-      const seen = [];
-      registerHooks({ resolve: (name, context, next) => { seen.push(name); return next(name, context); } });
-      for (const file of ['client', 'credentials', 'objects', 'copies', 'multipart', 'presign', 'probe', 'tagging'])
-        await import(new URL(file + '.ts', ${JSON.stringify(client.href)}));
-      process.stdout.write(JSON.stringify(seen));`;
-    const ran = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-      cwd: fileURLToPath(client),
-      encoding: 'utf8',
-      timeout: 20_000,
-    });
-    expect([ran.status, ran.stderr]).toEqual([0, '']);
-    const loaded: string[] = JSON.parse(ran.stdout);
-    expect(loaded).toContain('node:net');
-    expect(loaded.filter((name) => /aws|smithy|undici/.test(name))).toEqual([]);
-  });
+  expect([ran.status, ran.stderr]).toEqual([0, '']);
+  const loaded: string[] = JSON.parse(ran.stdout);
+  expect(loaded).toContain('node:net');
+  expect(loaded.filter((name) => /aws|smithy|undici/.test(name))).toEqual([]);
 });
 
 describe('parts', () => {

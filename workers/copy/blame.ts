@@ -2,7 +2,6 @@
 import type { RowOutcome } from '../contract/ledger.ts';
 import { S3Error } from '../s3/errors.ts';
 import { listObjects } from '../s3/objects.ts';
-import { isRetryable } from '../s3/retry.ts';
 import { explainStoreError, Unavailable } from './problems.ts';
 import { RowFailed } from './rowfailed.ts';
 import type { TransferContext } from './transfer.ts';
@@ -55,8 +54,9 @@ export async function blameObject(
       await listObjects(client, { bucket, prefix, maxKeys: 1 }, signal);
     } catch (silence) {
       if (signal.aborted) throw silence;
-      // Any other refusal is an answer.
-      if (isRetryable(silence)) throw new Unavailable(`the store goes on failing: ${messageOf(error)}`);
+      // A refusal is an answer, unless it is one that meets every request.
+      if (judge(silence, { job, ends }, true) === undefined)
+        throw new Unavailable(`the store goes on failing: ${messageOf(error)}`);
     }
   }
   return failed('StoreError', error);

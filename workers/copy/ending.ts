@@ -3,6 +3,7 @@ import { attemptHead } from '../contract/attempthead.ts';
 import type { WorkerEnvironment } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
 import type { CopyResult, WorkerManifest } from '../contract/manifests.ts';
+import { CredentialsError } from '../s3/credentials.ts';
 import { S3Error } from '../s3/errors.ts';
 import { NotGrown } from './growth.ts';
 import { ListingStuck } from './list.ts';
@@ -40,7 +41,8 @@ export function endOfStage(end: StageEnd, maxFailures: number): Ending {
   return { exitCode: EXIT.tooManyFailures, reason: 'CopyFailed', message, result };
 }
 
-const passingErrors = [Unavailable, S3Error, WorkerApiError, ListingStuck];
+/** Credentials that were never there are a refusal of the plan; missing later, they may come back. */
+const passingErrors = [Unavailable, S3Error, CredentialsError, WorkerApiError, ListingStuck];
 
 /** Judges an error that ended the stage. */
 export function endOfError(error: unknown, result: CopyResult | undefined): Ending {

@@ -1,6 +1,7 @@
 import type { WorkerStore } from '../contract/environment.ts';
 import { S3Client } from '../s3/client.ts';
-import { ambientCredentials, mountedCredentials, readCa } from '../s3/credentials.ts';
+import { ambientCredentials } from '../s3/ambient.ts';
+import { mountedCredentials, readCa } from '../s3/mounted.ts';
 import type { RetryPolicy } from '../s3/retry.ts';
 import type { CopyJob } from './job.ts';
 import type { Sides } from './sides.ts';

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { followSignal } from './aborting.ts';
 import type { Credentials } from './sign.ts';
 
 /** Gives the credentials to sign the next request with; called for every request, so implementations remember. */
@@ -11,118 +10,68 @@ export class CredentialsError extends Error {
   readonly code = 'CredentialsMissing';
 }
 
-/** Milliseconds for which files are not read again; a rotated Secret is seen after this and the kubelet's own delay. */
-const filesFreshFor = 10_000;
-/** Credentials that die sooner than this are fetched again before use. */
-const refreshBefore = 5 * 60_000;
-
 /** Credentials that never change, for tests and for callers that hold them already. */
 export function fixedCredentials(credentials: Credentials): CredentialSource {
   return async () => credentials;
 }
 
-async function readOptional(path: string): Promise<string | undefined> {
-  try {
-    const text = (await readFile(path, 'utf8')).trim();
-    return text === '' ? undefined : text;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
-      return undefined;
-    }
-    throw error;
-  }
-}
-
-/** The custom CA (PEM) that a mounted Secret brings along, if it has one. */
-export async function readCa(directory: string): Promise<string | undefined> {
-  return readOptional(join(directory, 'ca.crt'));
-}
-
-/** Reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN from files of these names in a mounted Secret. */
-export function mountedCredentials(directory: string, now: () => number = Date.now): CredentialSource {
-  let cached: { credentials: Credentials; readAt: number } | undefined;
-  return async () => {
-    if (cached !== undefined && now() - cached.readAt < filesFreshFor) return cached.credentials;
-    const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
-      readOptional(join(directory, 'AWS_ACCESS_KEY_ID')),
-      readOptional(join(directory, 'AWS_SECRET_ACCESS_KEY')),
-      readOptional(join(directory, 'AWS_SESSION_TOKEN')),
-    ]);
-    if (accessKeyId === undefined || secretAccessKey === undefined) {
-      const missing = accessKeyId === undefined ? 'AWS_ACCESS_KEY_ID' : 'AWS_SECRET_ACCESS_KEY';
-      throw new CredentialsError(
-        `the store's Secret has no ${missing}: it must hold AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
-      );
-    }
-    cached = { credentials: { accessKeyId, secretAccessKey, sessionToken }, readAt: now() };
-    return cached.credentials;
-  };
-}
+/** Milliseconds before they expire that credentials are fetched anew. */
+const refreshBefore = 5 * 60_000;
+/** Milliseconds between two renewals while the credentials that are there still count. */
+const pause = 10_000;
+/** Milliseconds that whoever gives credentials may take. */
+const usualPatience = 60_000;
 
 /**
- * The environment's own credentials: the three AWS_ variables, else whatever the AWS SDK's default chain finds (web
- * identity, container or instance role). The SDK is loaded only when the variables are missing.
+ * Remembers what `fetch` gave and fetches anew before it expires, without keeping anybody waiting; where that fails, what
+ * is there counts until it has really expired. All who wait at a time wait for one fetch.
  */
-export function ambientCredentials(env: Readonly<Record<string, string | undefined>>): CredentialSource {
-  const accessKeyId = env['AWS_ACCESS_KEY_ID'];
-  const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
-  // An empty variable is as good as none.
-  if (accessKeyId && secretAccessKey) {
-    return fixedCredentials({
-      accessKeyId,
-      secretAccessKey,
-      sessionToken: env['AWS_SESSION_TOKEN'] || undefined,
-    });
-  }
-  return rememberUntilExpiry(fetchFromChain);
-}
+export function keepFresh(
+  fetch: () => Promise<Credentials>,
+  { now = Date.now, patience = usualPatience } = {},
+): CredentialSource {
+  let current: Credentials | undefined;
+  let renewal: Promise<Credentials> | undefined;
+  let begun = Number.NEGATIVE_INFINITY;
 
-/** What a profile of ~/.aws gives (keys, a role to assume, SSO, a process), whatever the environment says. */
-export function profileCredentials(profile: string): CredentialSource {
-  return rememberUntilExpiry(() => fetchFromProfile(profile));
-}
-
-function rememberUntilExpiry(fetch: () => Promise<Credentials>): CredentialSource {
-  let pending: Promise<Credentials> | undefined;
-  let until = 0;
-  return async () => {
-    if (pending === undefined || Date.now() > until - refreshBefore) {
-      until = Number.POSITIVE_INFINITY;
-      pending = fetch().then((credentials) => {
-        until = credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
-        return credentials;
-      });
-      pending.catch(() => {
-        pending = undefined;
-      });
+  const renew = async (): Promise<Credentials> => {
+    begun = now();
+    try {
+      current = await within(patience, fetch());
+      return current;
+    } finally {
+      renewal = undefined;
     }
-    return pending;
+  };
+  return async (signal) => {
+    const left = current === undefined ? 0 : (current.expiration?.getTime() ?? Infinity) - now();
+    if (current === undefined || left <= 0) return unlessAborted((renewal ??= renew()), signal);
+    if (left < refreshBefore && renewal === undefined && now() - begun >= pause) {
+      renewal = renew();
+      // Whoever finds the present ones expired is told.
+      renewal.catch(() => undefined);
+    }
+    return current;
   };
 }
 
-async function fetchFromChain(): Promise<Credentials> {
-  const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
+async function within<T>(patience: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const error = new CredentialsError(`no credentials came within ${patience / 1000} s`);
+  const timer = setTimeout(() => late.reject(error), patience);
   try {
-    return pick(await fromNodeProviderChain()());
-  } catch (error) {
-    throw new CredentialsError(
-      "no credentials found: give the store a secretRef, or give the stage's service account a workload identity",
-      { cause: error },
-    );
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-async function fetchFromProfile(profile: string): Promise<Credentials> {
-  const { fromIni } = await import('@aws-sdk/credential-providers');
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const unfollow = followSignal(signal, { abort: aborted.reject });
   try {
-    return pick(await fromIni({ profile })());
-  } catch (error) {
-    throw new CredentialsError(`profile ${JSON.stringify(profile)} of ~/.aws gives no credentials`, {
-      cause: error,
-    });
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    unfollow();
   }
-}
-
-function pick({ accessKeyId, secretAccessKey, sessionToken, expiration }: Credentials): Credentials {
-  return { accessKeyId, secretAccessKey, sessionToken, expiration };
 }
