@@ -1,15 +1,12 @@
 /**
- * `npm run bench:handover -- [--runs 10] [--json FILE]` on the bed of the e2e tests: two-stage runs one after the other
- * through one warm node, beside the same two Jobs created by hand, in one run on one bed. What counts is the time from
- * the last instruction of step 1 to the pod of step 2, and the whole beside the whole.
+ * Two-stage runs one after the other through one warm node, beside the same two Jobs created by hand, in one run on one
+ * bed. What counts is the time from the last instruction of step 1 to the pod of step 2, and the whole beside the whole.
  */
-import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
-import { LABEL } from '../../operator/api/names.ts';
-import { jobs, pods } from '../../operator/kube/resource.ts';
-import type { Job, Pod } from '../../operator/kube/types.ts';
-import { type Bed, openBed, unique } from '../support/e2e/bed.ts';
-import { NAMESPACE } from '../support/e2e/names.ts';
+import { LABEL } from '../../../operator/api/names.ts';
+import { jobs, pods } from '../../../operator/kube/resource.ts';
+import type { Job, Pod } from '../../../operator/kube/types.ts';
+import { type Bed, unique } from '../../support/e2e/bed.ts';
+import { NAMESPACE } from '../../support/e2e/names.ts';
 
 /** Its last instruction leaves the time, in nanoseconds, where the kubelet shows it. */
 const SCRIPT = 'sleep 0.2; date +%s%N > /dev/termination-log';
@@ -132,43 +129,52 @@ async function completed(bed: Bed, name: string): Promise<void> {
 const quantile = (values: readonly number[], q: number): number =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(q * values.length))] ?? Number.NaN;
 
-const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '10' }, json: { type: 'string' } },
-});
-const bed = await openBed();
-const ours: Sample[] = [];
-const hand: Sample[] = [];
-for (let run = 0; run < Number(values.runs); run += 1) {
-  // In turn, so that whatever else the machine does meets both.
-  ours.push(await ebbflow(bed));
-  hand.push(await byHand(bed));
-  console.log(
-    `${run + 1}: Ebbflow ${ours.at(-1)?.handover} ms of ${ours.at(-1)?.total}; by hand ${hand.at(-1)?.handover} ms of ${hand.at(-1)?.total}`,
-  );
-}
-await bed.close();
 const median = (samples: readonly Sample[], field: keyof Sample): number =>
   quantile(
     samples.map((sample) => sample[field]),
     0.5,
   );
-const total = median(ours, 'total') / median(hand, 'total');
-const rows = [
-  {
-    name: 'last instruction of a step to the pod of the next, p50',
-    value: median(ours, 'handover'),
-    unit: 'ms',
-    target: '<= 300',
-    holds: median(ours, 'handover') <= 300,
-  },
-  { name: 'the same, by hand', value: median(hand, 'handover'), unit: 'ms' },
-  {
-    name: 'two-stage run beside two Jobs by hand, p50',
-    value: Math.round(total * 100) / 100,
-    unit: 'ratio',
-    target: '<= 1.1',
-    holds: total <= 1.1,
-  },
-];
-console.table(rows);
-if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ rows }, null, 2)}\n`);
+
+export interface HandoverRow {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: 'ms' | 'ratio';
+  readonly target?: string;
+  readonly holds?: boolean;
+}
+
+/** Says each pair of runs as it ends. */
+export async function measureHandover(
+  bed: Bed,
+  runs: number,
+  say: (line: string) => void,
+): Promise<HandoverRow[]> {
+  const ours: Sample[] = [];
+  const hand: Sample[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    // In turn, so that whatever else the machine does meets both.
+    ours.push(await ebbflow(bed));
+    hand.push(await byHand(bed));
+    say(
+      `${run + 1}: Ebbflow ${ours.at(-1)?.handover} ms of ${ours.at(-1)?.total}; by hand ${hand.at(-1)?.handover} ms of ${hand.at(-1)?.total}`,
+    );
+  }
+  const total = median(ours, 'total') / median(hand, 'total');
+  return [
+    {
+      name: 'last instruction of a step to the pod of the next, p50',
+      value: median(ours, 'handover'),
+      unit: 'ms',
+      target: '<= 300',
+      holds: median(ours, 'handover') <= 300,
+    },
+    { name: 'the same, by hand', value: median(hand, 'handover'), unit: 'ms' },
+    {
+      name: 'two-stage run beside two Jobs by hand, p50',
+      value: Math.round(total * 100) / 100,
+      unit: 'ratio',
+      target: '<= 1.1',
+      holds: total <= 1.1,
+    },
+  ];
+}
