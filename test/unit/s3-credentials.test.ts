@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, open, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -40,6 +41,41 @@ describe('credentials', () => {
     await rm(folder, { recursive: true });
   });
 
+  test('are of one Secret, also while the kubelet puts another in its place', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ebbflow-credentials-'));
+    const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+    const put = async (version: string): Promise<void> => {
+      await mkdir(join(folder, version));
+      for (const name of names) await writeFile(join(folder, version, name), version);
+    };
+    const show = async (version: string): Promise<void> => {
+      await symlink(version, join(folder, '..new'));
+      await rename(join(folder, '..new'), join(folder, '..data'));
+    };
+    for (const name of names) await symlink(join('..data', name), join(folder, name));
+    await put('..1');
+    await show('..1');
+    // A file that is read only as long as the test has not written it.
+    const slow = join(folder, '..1', 'AWS_ACCESS_KEY_ID');
+    await rm(slow);
+    execFileSync('mkfifo', [slow]);
+    const reading = mountedCredentials(folder)(never);
+    const file = await open(slow, 'w');
+    await put('..2');
+    await show('..2');
+    await file.write('..1');
+    await file.close();
+    expect(await reading).toMatchObject({ accessKeyId: '..2', secretAccessKey: '..2' });
+    // As a reader sees it who looks at one link before the change and at the other one after it.
+    await rm(join(folder, 'AWS_SECRET_ACCESS_KEY'));
+    await symlink(join('..1', 'AWS_SECRET_ACCESS_KEY'), join(folder, 'AWS_SECRET_ACCESS_KEY'));
+    expect(await mountedCredentials(folder)(never)).toMatchObject({
+      accessKeyId: '..2',
+      secretAccessKey: '..2',
+    });
+    await rm(folder, { recursive: true });
+  });
+
   test('come from the environment where it has them', async () => {
     const source = ambientCredentials({
       AWS_ACCESS_KEY_ID: 'a',
@@ -62,7 +98,7 @@ describe('credentials that expire', () => {
     given.push(next);
     return next.promise;
   };
-  const open = (patience?: number) =>
+  const openSource = (patience?: number) =>
     keepFresh(fetch, { now: () => now, ...(patience !== undefined && { patience }) });
   const keyOf = async (credentials: Promise<Credentials>): Promise<string> => (await credentials).accessKeyId;
 
@@ -72,7 +108,7 @@ describe('credentials that expire', () => {
   });
 
   test('are fetched once for all who wait, and anew before they expire, for which nobody waits', async () => {
-    const source = open();
+    const source = openSource();
     const both = [keyOf(source(never)), keyOf(source(never))];
     give('one');
     expect(await Promise.all(both)).toEqual(['one', 'one']);
@@ -90,7 +126,7 @@ describe('credentials that expire', () => {
   });
 
   test('count until they have expired where there are no others, which are asked for now and then', async () => {
-    const source = open();
+    const source = openSource();
     const first = source(never);
     give('one');
     await first;
@@ -114,9 +150,9 @@ describe('credentials that expire', () => {
   });
 
   test('are not waited for without end, nor by who was told to stop', async () => {
-    await expect(open(5)(never)).rejects.toThrow('no credentials came within 0.005 s');
+    await expect(openSource(5)(never)).rejects.toThrow('no credentials came within 0.005 s');
     const abort = new AbortController();
-    const source = open();
+    const source = openSource();
     const stopped = source(abort.signal);
     const patient = source(never);
     abort.abort(new Error('told to stop'));
