@@ -16,7 +16,8 @@ import type { ResultsStore } from '../results/types.ts';
 import { WorkerApiError } from './errors.ts';
 import type { WorkerApiDeps, WorkerCaller } from './types.ts';
 
-/** Most keys that one answer lists. */
+/** Keys on a page of a listing, and most keys of one that is asked for whole. */
+const PAGE = 5_000;
 const MAX_LISTED = 100_000;
 
 type GrantDeps = Pick<WorkerApiDeps, 'store' | 'cluster' | 'run' | 'clock'>;
@@ -51,15 +52,20 @@ export async function makeGrants(
   const get: GetGrant[] = [];
   for (const key of request.get ?? []) get.push(await sign(key));
   const existing: GetGrant[] = [];
-  for (const stage of request.list ?? [])
-    for await (const { key, size } of existingKeys(store, prefix, stage, run, signal)) {
-      existing.push(await sign(key, size));
-      if (existing.length >= MAX_LISTED)
-        throw new WorkerApiError('TooLarge', { detail: 'There are too many keys.' });
+  let more: string | undefined;
+  for await (const { key, size } of existingKeys(store, prefix, request, run, signal)) {
+    if (request.after !== undefined && existing.length >= PAGE) {
+      more = existing.at(-1)?.key;
+      break;
     }
+    if (existing.length >= MAX_LISTED)
+      throw new WorkerApiError('TooLarge', { detail: 'There are too many keys.' });
+    existing.push(await sign(key, size));
+  }
   // Without any URL there is none that could die; the worker still gets a time it can compare with.
   const end = Number.isFinite(expiresAt) ? expiresAt : deps.clock.now().getTime();
-  return { put, get, existing, expiresAt: new Date(end).toISOString() };
+  const next = more === undefined ? {} : { more };
+  return { put, get, existing, ...next, expiresAt: new Date(end).toISOString() };
 }
 
 function refuse(key: string): never {
@@ -74,21 +80,34 @@ function isAdmitted(key: string, run: DeepReadonly<PipelineRun> | undefined): bo
   return stage?.admitted === attempt.podUID;
 }
 
+/** In the order of the stages asked for, of each the plan, the ledger, and the outputs of the pod that was admitted. */
 async function* existingKeys(
   store: ResultsStore,
   prefix: string,
-  stage: string,
+  { list = [], after = '' }: GrantRequest,
   run: DeepReadonly<PipelineRun> | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<{ key: string; size: number }, void, undefined> {
-  for (const part of [planPrefix(stage), ledgerPrefix(stage)])
-    for await (const { key, size } of store.list(prefix + part, { signal }))
-      yield { key: key.slice(prefix.length), size };
-  const podUID = run?.status?.stages?.find(({ name }) => name === stage)?.admitted;
-  if (podUID === undefined) return;
-  for await (const { key, size } of store.list(`${prefix}${stage}/`, { signal })) {
-    const attempt = parseAttemptKey(key.slice(prefix.length));
-    if (attempt?.podUID === podUID && attempt.rest === 'outputs.json')
-      yield { key: outputsKey(attempt), size };
+  const parts = list.flatMap((stage) => [
+    { stage, below: planPrefix(stage), outputs: false },
+    { stage, below: ledgerPrefix(stage), outputs: false },
+    { stage, below: `${stage}/`, outputs: true },
+  ]);
+  // The first part that the key fits is the one it is of: outputs are neither in a plan nor in a ledger.
+  const first = after === '' ? 0 : parts.findIndex(({ below }) => after.startsWith(below));
+  if (first < 0) refuse(after);
+  for (const [place, { stage, below, outputs }] of parts.slice(first).entries()) {
+    const podUID = run?.status?.stages?.find(({ name }) => name === stage)?.admitted;
+    if (outputs && podUID === undefined) continue;
+    const from = place === 0 && after !== '' ? { startAfter: prefix + after } : {};
+    for await (const { key, size } of store.list(prefix + below, { signal, ...from })) {
+      const relative = key.slice(prefix.length);
+      if (!outputs || isOutputsOf(relative, podUID)) yield { key: relative, size };
+    }
   }
+}
+
+function isOutputsOf(key: string, podUID: string | undefined): boolean {
+  const attempt = parseAttemptKey(key);
+  return attempt !== undefined && attempt.podUID === podUID && key === outputsKey(attempt);
 }

@@ -6,7 +6,7 @@ import { createWorkerApi } from '../../operator/workerapi/server.ts';
 import { REFUSALS } from '../../operator/workerapi/errors.ts';
 import type { TokenReviewStatus } from '../../operator/kube/types.ts';
 import { runPrefix } from '../../workers/contract/keys.ts';
-import { REFUSAL, ROUTES } from '../../workers/contract/workerapi.ts';
+import { type GrantReply, grantReply, REFUSAL, ROUTES } from '../../workers/contract/workerapi.ts';
 import { issueCertificate, makeAuthority } from '../cluster/certificates.ts';
 import { attemptRef, uid } from '../support/results/fakepods.ts';
 import { CLUSTER, manifestOf } from '../support/results/runs.ts';
@@ -334,6 +334,32 @@ test('a grant is only for own keys; of other stages only for those depended on, 
     ],
     get: [{ key: `arrange/0/${uid(200)}.0/outputs.json` }],
   });
+});
+
+test('what a large copy has stored is listed in pages, which have everything once', async () => {
+  const world = createWorld();
+  const send = await serve(world);
+  const stages = world.run.status?.stages?.map((stage) =>
+    stage.name === 'arrange' ? { ...stage, admitted: uid(200) } : stage,
+  );
+  world.run = { ...world.run, status: { ...world.run.status, stages } };
+  const keys = [
+    ...Array.from({ length: 5_000 }, (_, n) => `arrange/plan/${n}.zst`),
+    ...Array.from({ length: 6_001 }, (_, n) => `arrange/ledger/${n}/done.json`),
+    `arrange/0/${uid(200)}.0/outputs.json`,
+  ];
+  const prefix = runPrefix({ cluster: CLUSTER, namespace: 'team', runUID: uid(1) });
+  for (const name of keys) world.store.objects.set(prefix + name, Buffer.from('{}'));
+  const pages: string[][] = [];
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const page: GrantReply = grantReply.parse((await send(ROUTES.grants, { list: ['arrange'], after })).body);
+    pages.push(page.existing.map((grant) => grant.key));
+    after = page.more;
+  }
+  expect(pages.map(({ length }) => length)).toEqual([5_000, 5_000, 1_002]);
+  expect(pages.flat().toSorted()).toEqual(keys.toSorted());
+  const foreign = await send(ROUTES.grants, { list: ['arrange'], after: 'train/plan/0.zst' });
+  expect(foreign.body).toMatchObject({ code: 'NotGranted' });
 });
 
 test('a manifest that names another worker is not believed', async () => {

@@ -20,6 +20,8 @@ export const grantRequest = z.object({
   get: z.array(relativeKey).max(1000).optional(),
   /** Stages whose existing plan, ledger and admitted outputs are to be listed, each with a GET URL. */
   list: z.array(z.string().max(63)).max(17).optional(),
+  /** Asks for a page of that list: what comes after this key, which the page before ended with; empty: the first. */
+  after: z.string().max(1024).optional(),
 });
 
 export const putGrant = z.object({
@@ -34,6 +36,8 @@ export const grantReply = z.object({
   put: z.array(putGrant),
   get: z.array(getGrant),
   existing: z.array(getGrant),
+  /** Where a page is not the last: what the next one comes after. */
+  more: z.string().optional(),
   /** When the URLs die. */
   expiresAt: z.iso.datetime(),
 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { WorkerApi } from '../api/client.ts';
 import { WorkerApiError } from '../api/errors.ts';
+import { listStored } from '../api/stored.ts';
 import type { GetGrant, PutGrant } from '../contract/workerapi.ts';
 import { Unavailable } from './problems.ts';
 import type { PutOutcome, ResultsStore } from './results.ts';
@@ -9,28 +10,34 @@ import type { PutOutcome, ResultsStore } from './results.ts';
 const leastLife = 60_000;
 /** How often a new grant is asked for when the store does not take one (any more). */
 const mostGrants = 3;
+/** URLs of a listing that are kept, half a kilobyte each; those of the other keys are asked for when they are read. */
+const mostKept = 20_000;
 
 /**
  * The run's part of the results bucket, seen through grants: only what the operator signs for this pod can be read or
  * written. Grants are asked for ahead, so that work goes on while the operator restarts.
  */
 export class GrantedStore implements ResultsStore {
-  readonly #api: WorkerApi;
+  readonly #api: Pick<WorkerApi, 'grants' | 'put' | 'get'>;
   readonly #options: { readonly patience?: number };
   readonly #puts = new Map<string, { readonly grant: PutGrant; readonly until: number }>();
   /** URLs that came with a listing; each is good for a while, then a new one is asked for. */
   readonly #gets = new Map<string, GetGrant>();
 
   /** `patience`: milliseconds for which a store or operator that does not answer is waited for. */
-  constructor(api: WorkerApi, options: { readonly patience?: number } = {}) {
+  constructor(api: Pick<WorkerApi, 'grants' | 'put' | 'get'>, options: { readonly patience?: number } = {}) {
     this.#api = api;
     this.#options = options;
   }
 
   async list(stage: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const { existing } = await this.#api.grants({ list: [stage] }, signal, this.#options);
-    for (const grant of existing) this.#gets.set(grant.key, grant);
-    return new Set(existing.map(({ key }) => key));
+    const keys = new Set<string>();
+    for await (const page of listStored(this.#api, stage, signal, this.#options))
+      for (const grant of page) {
+        keys.add(grant.key);
+        if (this.#gets.size < mostKept || this.#gets.has(grant.key)) this.#gets.set(grant.key, grant);
+      }
+    return keys;
   }
 
   async prepare(keys: readonly string[], signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import type { WorkerApi } from '../api/client.ts';
+import { listStored } from '../api/stored.ts';
 import type { WorkerInput, WorkerLocation } from '../contract/environment.ts';
 import { EXIT } from '../contract/exitcodes.ts';
 import { parseAttemptKey, planIndexKey } from '../contract/keys.ts';
@@ -89,7 +90,8 @@ async function* listStage(
   signal: AbortSignal,
 ): AsyncGenerator<InputFile> {
   const patience = { patience: reader.patience };
-  const { existing } = await reader.api.grants({ list: [stage] }, signal, patience);
+  const existing: GetGrant[] = [];
+  for await (const page of listStored(reader.api, stage, signal, patience)) existing.push(...page);
   const outputs = existing.filter(({ key }) => parseAttemptKey(key)?.rest === 'outputs.json');
   for (const grant of outputs) yield* readOutputs(grant, reader, signal);
   if (outputs.length > 0) return;

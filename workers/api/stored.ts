@@ -1,0 +1,23 @@
+/** What a stage has stored, asked for page by page: of a copy of a thousand million objects it is a hundred thousand keys. */
+import type { GetGrant } from '../contract/workerapi.ts';
+import type { Patience, WorkerApi } from './client.ts';
+
+/** Plan, ledger and admitted outputs of the stage, in pages; every URL lives for its grant's own time. */
+export async function* listStored(
+  api: Pick<WorkerApi, 'grants'>,
+  stage: string,
+  signal: AbortSignal,
+  options: Patience,
+): AsyncGenerator<readonly GetGrant[], void, undefined> {
+  // An empty key comes before all others.
+  let after: string | undefined = '';
+  while (after !== undefined) {
+    const reply: { existing: readonly GetGrant[]; more?: string | undefined } = await api.grants(
+      { list: [stage], after },
+      signal,
+      options,
+    );
+    yield reply.existing;
+    after = reply.more;
+  }
+}
