@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { S3Client } from '../../workers/s3/client.ts';
 import { copyObject } from '../../workers/s3/copies.ts';
 import { fixedCredentials } from '../../workers/s3/credentials.ts';
-import { completeMultipart } from '../../workers/s3/multipart.ts';
+import { completeMultipart, uploadPartCopy } from '../../workers/s3/multipart.ts';
 import { deleteObject, getObject, headObject, openObject, putObject } from '../../workers/s3/objects.ts';
 import { listUploads } from '../../workers/s3/uploads.ts';
 import { listen, stopServer } from '../support/grants.ts';
@@ -257,20 +257,35 @@ describe('operations', () => {
     await expect(getObject(client, object, never)).rejects.toThrow(/larger than 32 MiB/);
   });
 
+  const result = '<CopyObjectResult><ETag>"e"</ETag></CopyObjectResult>';
+  const source = { bucket: 'a', key: 's', etag: 'e' };
+  const range = { first: 0, last: 512 * 1024 ** 2 - 1 };
+  const begun = { ...object, uploadId: 'u' };
   test.each([
-    ['an object', {}],
-    ['a part', { range: { first: 0, last: 16 * 1024 ** 2 - 1 } }],
-  ])('%s may take its time to come', async (_name, what) => {
+    ['an object', 4, 'x', () => getObject(client, object, never)],
+    [
+      'a part',
+      4,
+      'x',
+      () => getObject(client, { ...object, range: { first: 0, last: 16 * 1024 ** 2 } }, never),
+    ],
+    ['a copy', 210, result, () => copyObject(client, { ...object, source, size: 5 * 1024 ** 3 }, never)],
+    [
+      'a copy of a part',
+      30,
+      result,
+      () => uploadPartCopy(client, begun, { number: 1, source, range }, never),
+    ],
+  ])('%s may take its time: %i minutes', async (_name, minutes, body, ask) => {
     const { promise: asked, resolve } = Promise.withResolvers<ServerResponse>();
-    handle = (_request, response, count) =>
-      void (count === 1 ? resolve(response) : response.end('asked again'));
+    handle = (_request, response, count) => void (count === 1 ? resolve(response) : response.end(body));
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     try {
-      const body = getObject(client, { ...object, ...what }, never);
+      const done = ask();
       const response = await asked;
-      await vi.advanceTimersByTimeAsync(250_000);
-      response.end('at last');
-      expect((await body)?.toString()).toBe('at last');
+      await vi.advanceTimersByTimeAsync(minutes * 60_000);
+      response.end(body);
+      await done;
       expect(seen).toHaveLength(1);
     } finally {
       vi.useRealTimers();

@@ -122,6 +122,7 @@ async function send(
   const source = { bucket: ends.source.bucket, key: row.source, etag: row.etag };
   const what = {
     source,
+    size: row.size,
     bucket,
     key: row.destination,
     guard: { createOnly: guarded && guards.createOnly },

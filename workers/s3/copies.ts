@@ -19,8 +19,16 @@ export interface DestinationGuard {
   readonly createOnly?: boolean;
 }
 
-/** CopyObject of a 5 GiB object takes a while on any store. Milliseconds. */
-const copyTimeout = 15 * 60_000;
+const MiB = 1024 ** 2;
+const minute = 60_000;
+
+/**
+ * Milliseconds for a copy of so many bytes on the server. Where 64 large ones are under way at a time, a slow store gets
+ * through them at what is left to each: a deadline that none can keep would have all of them begin again for ever.
+ */
+export function copyTimeout(bytes: number): number {
+  return 15 * minute + 5 * minute * Math.floor(bytes / (128 * MiB));
+}
 
 /** `bucket/key`, every byte but RFC 3986's unreserved ones percent-encoded (`+` becomes %2B). */
 export function copySourceHeader({ bucket, key }: CopySource): string {
@@ -39,6 +47,8 @@ export async function copyObject(
   client: S3Client,
   what: {
     source: CopySource;
+    /** Bytes of the source; left out where there are few. */
+    size?: number;
     bucket: string;
     key: string;
     guard?: DestinationGuard;
@@ -62,7 +72,7 @@ export async function copyObject(
     bucket,
     key,
     headers,
-    timeout: copyTimeout,
+    timeout: copyTimeout(what.size ?? 0),
   };
   return client.request(request, (response) => readCopyResult(request, response), signal);
 }

@@ -1,5 +1,5 @@
 import { badResponse, type S3Client, type S3Request } from './client.ts';
-import { errorInSuccess, pinHeaders, readCopyResult, type CopySource } from './copies.ts';
+import { copyTimeout, errorInSuccess, pinHeaders, readCopyResult, type CopySource } from './copies.ts';
 import type { ByteRange } from './objects.ts';
 import { elementText, escapeXml, unquoteEtag } from './xml.ts';
 
@@ -75,7 +75,8 @@ export async function uploadPartCopy(
 ): Promise<UploadedPart> {
   const { first, last } = part.range;
   const headers = { ...pinHeaders(part.source), 'x-amz-copy-source-range': `bytes=${first}-${last}` };
-  const request = { ...partRequest('UploadPartCopy', upload, part.number), headers };
+  const timeout = copyTimeout(last - first + 1);
+  const request = { ...partRequest('UploadPartCopy', upload, part.number), headers, timeout };
   return client.request(
     request,
     (response) => ({ number: part.number, etag: readCopyResult(request, response) }),
