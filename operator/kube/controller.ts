@@ -18,12 +18,6 @@ export interface ReconcileResult {
  */
 export type Reconcile = (key: Key, logger: Logger, signal: AbortSignal) => Promise<ReconcileResult>;
 
-/** An error that trying again cannot cure: counted and logged, not retried until the key is added anew. */
-export class TerminalError extends Error {
-  override readonly name = 'TerminalError';
-  readonly code = 'KUBE_TERMINAL';
-}
-
 export interface ControllerOptions {
   name: string;
   queue: WorkQueue;
@@ -89,7 +83,7 @@ export class Controller {
     const logger = this.#logger.child({ key, reconcileId: randomUUID() });
     const startedMs = this.#clock.monotonicMs();
     this.#count(1);
-    let outcome: 'success' | 'error' | 'requeue_after' | 'terminal_error' = 'success';
+    let outcome: 'success' | 'error' | 'requeue_after' = 'success';
     try {
       const result = await this.#reconcile(key, logger, signal);
       this.#queue.forget(key);
@@ -100,10 +94,6 @@ export class Controller {
     } catch (error) {
       if (signal.aborted) {
         logger.info({}, 'reconcile stopped by shutdown');
-      } else if (error instanceof TerminalError) {
-        outcome = 'terminal_error';
-        this.#queue.forget(key);
-        logger.error({ err: error }, 'reconcile failed for good');
       } else {
         outcome = 'error';
         this.#queue.addRateLimited(key);

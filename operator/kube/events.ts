@@ -13,7 +13,6 @@ import type { EventV1, ObjectReference } from './types.ts';
 export interface EventRecord {
   /** What it is about. Objects without namespace are written to `default`. */
   regarding: ObjectReference;
-  related?: ObjectReference;
   type: 'Normal' | 'Warning';
   /** CamelCase, few different ones. */
   reason: string;
@@ -101,7 +100,6 @@ export class EventRecorder {
       action: event.action,
       reason: event.reason,
       regarding,
-      related: event.related,
       note: cutToBytes(event.note, maximumNoteBytes),
       type: event.type,
     };
@@ -113,8 +111,8 @@ export class EventRecorder {
       if (now - atMs < this.#dedupeMs) break;
       this.#recent.delete(kind);
     }
-    const { regarding, related, type, reason, action, note } = event;
-    const kind = JSON.stringify([regarding.uid, regarding.name, related?.uid, type, reason, action, note]);
+    const { regarding, type, reason, action, note } = event;
+    const kind = JSON.stringify([regarding.uid, regarding.name, type, reason, action, note]);
     if (this.#recent.has(kind)) return true;
     this.#recent.set(kind, now);
     return false;

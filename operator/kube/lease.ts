@@ -1,4 +1,7 @@
-/** Leader election on a Lease, for controllers of which one at a time should work. */
+/**
+ * Leader election on a Lease, for controllers of which one at a time should work. Part of the library for the high
+ * availability that is to come: the operator is one replica that is replaced, and does not use it yet.
+ */
 import type { KubeClient } from './client.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
 import { formatMicroTime } from './conditions.ts';

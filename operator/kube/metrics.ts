@@ -16,11 +16,7 @@ export interface KubeMetrics {
   queueWait(queue: string, seconds: number): void;
   /** Seconds of work on one key. */
   queueWork(queue: string, seconds: number): void;
-  reconcile(
-    controller: string,
-    result: 'success' | 'error' | 'requeue_after' | 'terminal_error',
-    seconds: number,
-  ): void;
+  reconcile(controller: string, result: 'success' | 'error' | 'requeue_after', seconds: number): void;
   activeWorkers(controller: string, active: number, maximum: number): void;
   /** A reconcile was put off because a store had not yet seen our own last write. */
   staleSyncSkip(controller: string): void;

@@ -144,7 +144,6 @@ export interface EventV1 extends KubeObject {
   action: string;
   reason: string;
   regarding: ObjectReference;
-  related?: ObjectReference;
   /** At most 1 kB. */
   note: string;
   type: 'Normal' | 'Warning';

@@ -128,18 +128,6 @@ export class WorkQueue {
     return this.#drained.promise;
   }
 
-  /** Seconds of work in hand, summed over the keys. */
-  unfinishedWorkSeconds(): number {
-    const now = this.#clock.monotonicMs();
-    return this.#processing.values().reduce((sum, startedMs) => sum + (now - startedMs) / 1000, 0);
-  }
-
-  /** Seconds the slowest key in hand has taken so far. */
-  longestRunningSeconds(): number {
-    const now = this.#clock.monotonicMs();
-    return this.#processing.values().reduce((most, startedMs) => Math.max(most, (now - startedMs) / 1000), 0);
-  }
-
   #enqueue(key: Key, addedMs: number): void {
     const taker = this.#takers.shift();
     if (taker === undefined) {

@@ -48,9 +48,6 @@ export class AttemptIndex {
   get chunks(): readonly ChunkEntry[] {
     return this.#chunks;
   }
-  get hasGaps(): boolean {
-    return this.#gaps.length > 0;
-  }
 
   /** Goes on from what the bucket has. */
   load({ chunks, index }: StoredLog): void {

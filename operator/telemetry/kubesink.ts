@@ -35,10 +35,8 @@ export function createKubeSink(
       instruments.queueWorkSeconds.observe({ name }, seconds);
     },
     reconcile(controller, result, seconds) {
-      const failed = result === 'error' || result === 'terminal_error';
-      instruments.reconciles.inc({ controller, result: failed ? 'error' : result });
-      if (failed) instruments.reconcileErrors.inc({ controller });
-      if (result === 'terminal_error') instruments.terminalErrors.inc({ controller });
+      instruments.reconciles.inc({ controller, result });
+      if (result === 'error') instruments.reconcileErrors.inc({ controller });
       instruments.reconcileSeconds.observe({ controller }, seconds);
     },
     activeWorkers(controller, active, maximum) {

@@ -40,11 +40,6 @@ export function createInstruments(registry: Registry) {
       'Reconciliations that ended with an error.',
       'controller',
     ),
-    terminalErrors: counter(
-      'controller_runtime_terminal_reconcile_errors_total',
-      'Reconciliations that ended with an error which is not tried again.',
-      'controller',
-    ),
     reconcileSeconds: histogram(
       'controller_runtime_reconcile_time_seconds',
       'Duration of a reconciliation.',

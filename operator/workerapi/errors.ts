@@ -29,8 +29,8 @@ export const REFUSALS = {
 
 export type RefusalCode = keyof typeof REFUSALS;
 
-export class WorkerApiError extends Error {
-  override readonly name = 'WorkerApiError';
+export class CallRefused extends Error {
+  override readonly name = 'CallRefused';
   readonly code: RefusalCode;
   readonly status: number;
 

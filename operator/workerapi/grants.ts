@@ -13,7 +13,7 @@ import type { GetGrant, GrantReply, GrantRequest, PutGrant } from '../../workers
 import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly } from '../kube/types.ts';
 import type { ResultsStore } from '../results/types.ts';
-import { WorkerApiError } from './errors.ts';
+import { CallRefused } from './errors.ts';
 import type { WorkerApiDeps, WorkerCaller } from './types.ts';
 
 /** Keys on a page of a listing, and most keys of one that is asked for whole. */
@@ -22,7 +22,7 @@ const MAX_LISTED = 100_000;
 
 type GrantDeps = Pick<WorkerApiDeps, 'store' | 'cluster' | 'run' | 'clock'>;
 
-/** @throws WorkerApiError NotGranted naming the key; ResultsError when the store refuses. */
+/** @throws CallRefused NotGranted naming the key; ResultsError when the store refuses. */
 export async function makeGrants(
   request: GrantRequest,
   caller: WorkerCaller,
@@ -59,7 +59,7 @@ export async function makeGrants(
       break;
     }
     if (existing.length >= MAX_LISTED)
-      throw new WorkerApiError('TooLarge', { detail: 'There are too many keys.' });
+      throw new CallRefused('TooLarge', { detail: 'There are too many keys.' });
     existing.push(await sign(key, size));
   }
   // Without any URL there is none that could die; the worker still gets a time it can compare with.
@@ -69,7 +69,7 @@ export async function makeGrants(
 }
 
 function refuse(key: string): never {
-  throw new WorkerApiError('NotGranted', { detail: `Key: ${JSON.stringify(key.slice(0, 200))}` });
+  throw new CallRefused('NotGranted', { detail: `Key: ${JSON.stringify(key.slice(0, 200))}` });
 }
 
 /** Plan and ledger are for everyone who may read them; outputs only once their pod was admitted. */

@@ -6,10 +6,10 @@ import {
   type WorkerManifest,
   workerManifest,
 } from '../../workers/contract/manifests.ts';
-import { WorkerApiError } from './errors.ts';
+import { CallRefused } from './errors.ts';
 import type { WorkerApiDeps, WorkerCaller } from './types.ts';
 
-/** @throws WorkerApiError ManifestMissing, ManifestDiffers or ManifestForeign; ResultsError when the store refuses. */
+/** @throws CallRefused ManifestMissing, ManifestDiffers or ManifestForeign; ResultsError when the store refuses. */
 export async function readReported(
   caller: WorkerCaller,
   sha256: string,
@@ -21,11 +21,10 @@ export async function readReported(
     signal,
     limit: MAX_WORKER_MANIFEST,
   });
-  if (bytes === undefined) throw new WorkerApiError('ManifestMissing');
-  if (createHash('sha256').update(bytes).digest('hex') !== sha256)
-    throw new WorkerApiError('ManifestDiffers');
+  if (bytes === undefined) throw new CallRefused('ManifestMissing');
+  if (createHash('sha256').update(bytes).digest('hex') !== sha256) throw new CallRefused('ManifestDiffers');
   const manifest = parseManifest(bytes);
-  if (manifest === undefined || !isAbout(manifest, caller)) throw new WorkerApiError('ManifestForeign');
+  if (manifest === undefined || !isAbout(manifest, caller)) throw new CallRefused('ManifestForeign');
   return manifest;
 }
 

@@ -11,7 +11,7 @@ import {
   reportRequest,
   ROUTES,
 } from '../../workers/contract/workerapi.ts';
-import { type RefusalCode, WorkerApiError } from './errors.ts';
+import { type RefusalCode, CallRefused } from './errors.ts';
 import { makeGrants } from './grants.ts';
 import { RateBounds } from './rates.ts';
 import { readReported } from './report.ts';
@@ -50,7 +50,7 @@ export function createWorkerApi(deps: WorkerApiDeps, tls: WorkerApiTls): Fastify
 
   const who = async (request: FastifyRequest, signal: AbortSignal): Promise<WorkerCaller> => {
     const subject = await reviewer.review(request.headers.authorization, signal);
-    if (!rates.allow(subject.podUID)) throw new WorkerApiError('TooManyRequests');
+    if (!rates.allow(subject.podUID)) throw new CallRefused('TooManyRequests');
     return identifyWorker(subject, deps, signal);
   };
 
@@ -64,7 +64,7 @@ export function createWorkerApi(deps: WorkerApiDeps, tls: WorkerApiTls): Fastify
       const caller = await who(request, AbortSignal.timeout(DEADLINE_MS));
       const { workers } = read(plannedRequest, request.body);
       if (caller.kind !== 'copy' || caller.index !== 0)
-        throw new WorkerApiError('NotGranted', { detail: 'Only worker 0 of a copy makes a plan.' });
+        throw new CallRefused('NotGranted', { detail: 'Only worker 0 of a copy makes a plan.' });
       deps.planned(caller, workers);
       return { workers: caller.workers };
     },
@@ -91,7 +91,7 @@ export function createWorkerApi(deps: WorkerApiDeps, tls: WorkerApiTls): Fastify
   }
 
   server.setNotFoundHandler(async () => {
-    throw new WorkerApiError('NotFound');
+    throw new CallRefused('NotFound');
   });
   server.setErrorHandler(async (error, request, reply) => {
     const refusal = toRefusal(error);
@@ -105,13 +105,13 @@ export function createWorkerApi(deps: WorkerApiDeps, tls: WorkerApiTls): Fastify
   return server;
 }
 
-/** @throws WorkerApiError BadRequest that names the field. */
+/** @throws CallRefused BadRequest that names the field. */
 function read<T extends z.ZodType>(schema: T, body: unknown): z.infer<T> {
   const { data, error } = schema.safeParse(body ?? {});
   if (error === undefined) return data;
   const [issue] = error.issues;
   const where = issue === undefined || issue.path.length === 0 ? 'body' : issue.path.join('.');
-  throw new WorkerApiError('BadRequest', { detail: `${where}: ${issue?.message ?? 'malformed'}` });
+  throw new CallRefused('BadRequest', { detail: `${where}: ${issue?.message ?? 'malformed'}` });
 }
 
 /** Errors of the HTTP layer and of the operator's decisions by their code; everything unknown is ours. */
@@ -125,17 +125,17 @@ const KNOWN_CODES: Readonly<Record<string, RefusalCode>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'BadRequest',
 };
 
-function toRefusal(error: unknown): WorkerApiError {
-  if (error instanceof WorkerApiError) return error;
+function toRefusal(error: unknown): CallRefused {
+  if (error instanceof CallRefused) return error;
   if (error instanceof Error && error.name === 'ResultsError')
-    return new WorkerApiError('StoreUnavailable', { cause: error });
+    return new CallRefused('StoreUnavailable', { cause: error });
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
     const known = KNOWN_CODES[error.code];
-    if (known !== undefined) return new WorkerApiError(known, { cause: error });
+    if (known !== undefined) return new CallRefused(known, { cause: error });
   }
-  return new WorkerApiError('Internal', { cause: error });
+  return new CallRefused('Internal', { cause: error });
 }
 
-function reasonOf({ cause }: WorkerApiError): string {
+function reasonOf({ cause }: CallRefused): string {
   return cause instanceof Error ? cause.message.slice(0, 300) : 'unknown';
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { TOKEN_AUDIENCE } from '../api/names.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { TokenReviewStatus } from '../kube/types.ts';
-import { WorkerApiError } from './errors.ts';
+import { CallRefused } from './errors.ts';
 
 /** The pod that a token is bound to. */
 export interface TokenSubject {
@@ -47,7 +47,7 @@ export class TokenReviewer {
     this.#options = options;
   }
 
-  /** @throws WorkerApiError Unauthenticated, NotAWorker (a token of no pod) or ReviewUnavailable. */
+  /** @throws CallRefused Unauthenticated, NotAWorker (a token of no pod) or ReviewUnavailable. */
   async review(authorization: string | undefined, signal: AbortSignal): Promise<TokenSubject> {
     const token = readBearer(authorization);
     const hash = createHash('sha256').update(token).digest('base64');
@@ -57,7 +57,7 @@ export class TokenReviewer {
     let pending = this.#pending.get(hash);
     if (pending === undefined) {
       // Anybody in the cluster can make up tokens; workers that are turned away come again.
-      if (this.#pending.size >= MAX_REVIEWS) throw new WorkerApiError('ReviewUnavailable');
+      if (this.#pending.size >= MAX_REVIEWS) throw new CallRefused('ReviewUnavailable');
       pending = this.#ask(token, hash, signal).finally(() => this.#pending.delete(hash));
       this.#pending.set(hash, pending);
     }
@@ -71,7 +71,7 @@ export class TokenReviewer {
     try {
       status = await tokenReview(token, [TOKEN_AUDIENCE], signal);
     } catch (error) {
-      throw new WorkerApiError('ReviewUnavailable', { cause: error });
+      throw new CallRefused('ReviewUnavailable', { cause: error });
     }
     const subject = readSubject(status);
     const lifetime = Math.min(cacheMs ?? MAX_CACHE_MS, MAX_CACHE_MS, remainingMs(token, clock.now()));
@@ -85,19 +85,19 @@ export class TokenReviewer {
 function readBearer(authorization: string | undefined): string {
   const token = /^bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
   if (token === undefined || token.length > MAX_TOKEN_LENGTH || !TOKEN.test(token))
-    throw new WorkerApiError('Unauthenticated');
+    throw new CallRefused('Unauthenticated');
   return token;
 }
 
 /** What the answer says about the pod. Everything that is not exactly as it must be is a refusal. */
 function readSubject(status: TokenReviewStatus): TokenSubject {
   if (status.authenticated !== true || status.audiences?.includes(TOKEN_AUDIENCE) !== true)
-    throw new WorkerApiError('Unauthenticated');
+    throw new CallRefused('Unauthenticated');
   const namespace = USERNAME.exec(status.user?.username ?? '')?.[1];
   const podName = single(status.user?.extra?.['authentication.kubernetes.io/pod-name']);
   const podUID = single(status.user?.extra?.['authentication.kubernetes.io/pod-uid']);
   if (namespace === undefined || podName === undefined || podUID === undefined)
-    throw new WorkerApiError('NotAWorker');
+    throw new CallRefused('NotAWorker');
   return { namespace, podName, podUID };
 }
 

@@ -4,7 +4,7 @@ import { API_VERSION, jobName, KIND, LABEL } from '../api/names.ts';
 import type { PipelineRun } from '../api/types.ts';
 import { controllerOf } from '../kube/owners.ts';
 import type { DeepReadonly, Job, KubeObject, Pod } from '../kube/types.ts';
-import { WorkerApiError } from './errors.ts';
+import { CallRefused } from './errors.ts';
 import type { TokenSubject } from './tokens.ts';
 import type { LiveLookup, WorkerApiDeps, WorkerCaller } from './types.ts';
 
@@ -12,13 +12,13 @@ const INDEX = 'batch.kubernetes.io/job-completion-index';
 
 type WhoDeps = Pick<WorkerApiDeps, 'pods' | 'jobs' | 'run' | 'fenced'>;
 
-/** @throws WorkerApiError NotAWorker or Fenced; ReviewUnavailable when the API server does not answer. */
+/** @throws CallRefused NotAWorker or Fenced; ReviewUnavailable when the API server does not answer. */
 export async function identifyWorker(
   subject: TokenSubject,
   deps: WhoDeps,
   signal: AbortSignal,
 ): Promise<WorkerCaller> {
-  if (deps.fenced(subject.podUID)) throw new WorkerApiError('Fenced');
+  if (deps.fenced(subject.podUID)) throw new CallRefused('Fenced');
   const { namespace } = subject;
   const pod = await lookUp(
     deps.pods,
@@ -27,11 +27,11 @@ export async function identifyWorker(
     (found) => found.metadata.uid === subject.podUID,
     signal,
   );
-  if (pod === undefined) throw new WorkerApiError('NotAWorker');
+  if (pod === undefined) throw new CallRefused('NotAWorker');
   // Whoever set this gave the pod up: a kubelet that was away may not know yet, nor may a new operator.
-  if (pod.status?.phase === 'Failed') throw new WorkerApiError('Fenced');
+  if (pod.status?.phase === 'Failed') throw new CallRefused('Fenced');
   const jobRef = controllerOf(pod);
-  if (jobRef?.kind !== 'Job' || jobRef.apiVersion !== 'batch/v1') throw new WorkerApiError('NotAWorker');
+  if (jobRef?.kind !== 'Job' || jobRef.apiVersion !== 'batch/v1') throw new CallRefused('NotAWorker');
   const job = await lookUp(
     deps.jobs,
     namespace,
@@ -39,7 +39,7 @@ export async function identifyWorker(
     (found) => found.metadata.uid === jobRef.uid,
     signal,
   );
-  if (job === undefined) throw new WorkerApiError('NotAWorker');
+  if (job === undefined) throw new CallRefused('NotAWorker');
   return callerOf(pod, job, runOf(job, namespace, deps.run));
 }
 
@@ -57,7 +57,7 @@ async function lookUp<T extends KubeObject>(
   try {
     live = await lookup.fetch(namespace, name, signal);
   } catch (error) {
-    throw new WorkerApiError('ReviewUnavailable', { cause: error });
+    throw new CallRefused('ReviewUnavailable', { cause: error });
   }
   if (live === undefined) return undefined;
   // The compiler cannot see that every T is a DeepReadonly<T>.
@@ -79,7 +79,7 @@ function runOf(
   const isRun = owner?.kind === KIND && owner.apiVersion === API_VERSION;
   const run = isRun ? find(owner.uid) : undefined;
   if (run === undefined || run.metadata.namespace !== namespace || run.metadata.name !== owner?.name)
-    throw new WorkerApiError('NotAWorker');
+    throw new CallRefused('NotAWorker');
   return run;
 }
 
@@ -95,10 +95,9 @@ function callerOf(
   const index = wholeNumber(pod.metadata.annotations?.[INDEX] ?? pod.metadata.labels?.[INDEX]);
   const { name: podName, uid: podUID } = pod.metadata;
   if (stage === undefined || attempt === undefined || index === undefined)
-    throw new WorkerApiError('NotAWorker');
-  if (job.metadata.name !== jobName(run.metadata, stage.name, attempt))
-    throw new WorkerApiError('NotAWorker');
-  if (podName === undefined || podUID === undefined) throw new WorkerApiError('NotAWorker');
+    throw new CallRefused('NotAWorker');
+  if (job.metadata.name !== jobName(run.metadata, stage.name, attempt)) throw new CallRefused('NotAWorker');
+  if (podName === undefined || podUID === undefined) throw new CallRefused('NotAWorker');
   const { nodeName } = pod.spec;
   return {
     namespace: run.metadata.namespace,

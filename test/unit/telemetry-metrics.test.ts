@@ -122,16 +122,15 @@ describe('cardinality', () => {
 });
 
 describe('the sinks', () => {
-  it('counts errors and terminal errors as controller-runtime does', async () => {
+  it('counts errors as controller-runtime does', async () => {
     const metrics = createMetrics({ ...build, processMetrics: false });
-    metrics.kube.reconcile('c', 'terminal_error', 1);
+    metrics.kube.reconcile('c', 'error', 1);
     metrics.kube.reconcile('c', 'error', 1);
     metrics.kube.reconcile('c', 'requeue_after', 1);
     const { body } = await metrics.expose();
     expect(body).toContain('controller_runtime_reconcile_total{controller="c",result="error"} 2');
     expect(body).toContain('controller_runtime_reconcile_total{controller="c",result="requeue_after"} 1');
     expect(body).toContain('controller_runtime_reconcile_errors_total{controller="c"} 2');
-    expect(body).toContain('controller_runtime_terminal_reconcile_errors_total{controller="c"} 1');
   });
 
   it('tells how long the work in hand has been going on', async () => {

@@ -34,7 +34,6 @@ interface SourceState {
   shown: number;
   parts: Buffer[];
   size: number;
-  gaps: number;
 }
 
 export type LogItem =
@@ -77,7 +76,7 @@ async function* readRound(
   const fresh = sources.map((source) => {
     const key = `${source.index.podUID}/${source.container}`;
     let state = states.get(key);
-    if (state === undefined) states.set(key, (state = { shown: 0, parts: [], size: 0, gaps: 0 }));
+    if (state === undefined) states.set(key, (state = { shown: 0, parts: [], size: 0 }));
     return { source, state };
   });
   const streams = fresh.map(({ source, state }) => ({
