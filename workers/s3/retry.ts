@@ -32,7 +32,7 @@ export function retryDelay(
 
 /**
  * Runs `work` until it succeeds, fails for good, or the attempts are used up. The last error is thrown, and says whether
- * an attempt before it may have been done.
+ * an attempt before it may have been done; where the signal ends the waiting, its reason is.
  */
 export async function withRetry<T>(
   policy: RetryPolicy,
@@ -55,7 +55,9 @@ export async function withRetry<T>(
         throw error;
       unknown ||= mayBeDone(error);
       const attempt = slowDown ? throttled : failed;
-      await sleep(retryDelay(policy, attempt + 1, error.retryAfter), undefined, { signal });
+      await sleep(retryDelay(policy, attempt + 1, error.retryAfter), undefined, { signal }).catch(() => {
+        throw signal.reason;
+      });
     }
   }
 }
