@@ -200,7 +200,9 @@ describe('connections', () => {
 
   test('what cannot be sent fails alone', async () => {
     answer = (socket) => socket.write(ok);
+    expect(await bodyOf(get())).toBe('ok');
     await expect(get('/a b').answer).rejects.toThrow('a path with characters');
     expect(await bodyOf(get())).toBe('ok');
+    expect(sockets).toHaveLength(1);
   });
 });

@@ -102,20 +102,24 @@ export class Connection {
     if (this.#turn !== undefined) this.#write(this.#turn);
   }
 
-  #write({ request }: Turn): void {
+  #write({ request, receiver }: Turn): void {
     const { body } = request;
+    let head: string;
     try {
-      const head = formatRequestHead(request, body?.byteLength ?? 0);
-      if (body === undefined || body.byteLength === 0) {
-        this.#socket.write(head, 'latin1');
-      } else {
-        this.#socket.cork();
-        this.#socket.write(head, 'latin1');
-        this.#socket.write(body);
-        this.#socket.uncork();
-      }
+      head = formatRequestHead(request, body?.byteLength ?? 0);
     } catch (error) {
-      this.destroy(toError(error));
+      // Nothing was sent: the connection is as good as before.
+      this.#release(true);
+      receiver.onError(toError(error));
+      return;
+    }
+    if (body === undefined || body.byteLength === 0) {
+      this.#socket.write(head, 'latin1');
+    } else {
+      this.#socket.cork();
+      this.#socket.write(head, 'latin1');
+      this.#socket.write(body);
+      this.#socket.uncork();
     }
   }
 
