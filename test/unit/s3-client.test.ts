@@ -184,7 +184,7 @@ describe('a store that asks for fewer requests', () => {
     await expect(waiting).rejects.toThrow('told to stop');
     expect(seen).toHaveLength(1);
     first.abort(new Error('enough'));
-    await expect(refused).rejects.toThrow('aborted');
+    await expect(refused).rejects.toThrow('enough');
   });
 });
 
@@ -301,6 +301,16 @@ describe('operations', () => {
     const keys: string[] = [];
     for await (const { key } of listUploads(client, { bucket: 'b', prefix: '' }, never)) keys.push(key);
     expect(keys).toEqual(['b c']);
+  });
+
+  test('a list of uploads that goes round in circles is an error', async () => {
+    const next = '<NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker>';
+    const list = `<IsTruncated>true</IsTruncated>${next}`;
+    handle = (_request, response, count) =>
+      response.end(count < 9 ? `<ListMultipartUploadsResult>${list}</ListMultipartUploadsResult>` : '');
+    const listing = listUploads(client, { bucket: 'b', prefix: '' }, never).next();
+    await expect(listing).rejects.toThrow('the store repeats its marker');
+    expect(seen).toHaveLength(2);
   });
 
   test('a multipart upload that ends with an error in a 200 did not succeed', async () => {

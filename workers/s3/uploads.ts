@@ -11,7 +11,7 @@ export interface OpenUpload extends Upload {
   readonly initiated: Date;
 }
 
-/** All unfinished uploads below a prefix, page by page. A page that is not whole is an error, never an end. */
+/** All unfinished uploads below a prefix, page by page. What is not whole, or does not advance, is an error, never an end. */
 export async function* listUploads(
   client: S3Client,
   what: { readonly bucket: string; readonly prefix: string },
@@ -19,6 +19,7 @@ export async function* listUploads(
 ): AsyncGenerator<OpenUpload, void, undefined> {
   const { bucket, prefix } = what;
   let marker: readonly QueryParameter[] = [];
+  let last: readonly string[] = [];
   for (;;) {
     const request: S3Request = {
       operation: 'ListMultipartUploads',
@@ -31,6 +32,9 @@ export async function* listUploads(
     yield* page.uploads;
     if (page.next === undefined) return;
     const [key, uploadId] = page.next;
+    if (key === last[0] && uploadId === last[1])
+      throw badResponse(request, 200, 'the list of uploads does not advance: the store repeats its marker');
+    last = page.next;
     marker = [
       ['key-marker', key],
       ['upload-id-marker', uploadId],
