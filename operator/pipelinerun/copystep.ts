@@ -5,7 +5,7 @@ import { isConditionTrue } from './trueconditions.ts';
 import { endedAt, isOpen, startedAt } from './podfacts.ts';
 import { count } from './text.ts';
 import type { Waiting } from './types.ts';
-import { running, workStep, type WorkStep } from './workstep.ts';
+import { hasFailed, provisioning, running, workStep, type WorkStep } from './workstep.ts';
 
 /** Seconds until the store is asked again. */
 const LOOK_SECONDS = 10;
@@ -24,7 +24,14 @@ export function copyStep(
   }
   const open = pods.filter(isOpen);
   const atWork = open.filter((pod) => startedAt(pod) !== undefined && endedAt(pod) === undefined);
-  if (atWork.length === 0) return workStep(job, pods, limits, activeSecondsBefore, waiting, now);
+  if (atWork.length === 0) {
+    // Its Job replaces a worker that has failed, or fails itself, once the kubelet has ended all of the pod.
+    const failing = new Set(open.filter(hasFailed));
+    if (failing.size > 0 && failing.size === open.length)
+      return provisioning(job, pods, undefined, limits, waiting, now);
+    const others = pods.filter((pod) => !failing.has(pod));
+    return workStep(job, others, limits, activeSecondsBefore, waiting, now);
+  }
   const step = running(job, pods, limits, activeSecondsBefore, now);
   const idle = open.length - atWork.length;
   if (step.failed || idle === 0) return step;

@@ -55,12 +55,17 @@ export function workStep(
   if (unscheduled || open.length === 0) return provisioning(job, pods, unscheduled, limits, waiting, now);
   const unstarted = open.find((pod) => startedAt(pod) === undefined);
   if (unstarted) return starting(unstarted, limits, waiting, now);
-  const broken = open.find((pod) => (workContainer(pod)?.state?.terminated?.exitCode ?? 0) !== 0);
+  const broken = open.find(hasFailed);
   if (broken) return reporting(broken, now);
   const orphaned = open.find((pod) => endedAt(pod) === undefined && agentFailure(pod) !== undefined);
   if (orphaned) return { state: 'Running', ...agentFailed(orphaned), failed: { final: false } };
   if (open.every((pod) => endedAt(pod) !== undefined)) return storing(open, limits, now);
   return running(job, pods, limits, activeSecondsBefore, now);
+}
+
+/** Whether the work of the pod has ended with an error. */
+export function hasFailed(pod: DeepReadonly<Pod>): boolean {
+  return (workContainer(pod)?.state?.terminated?.exitCode ?? 0) !== 0;
 }
 
 /** How our agent ended while the command went on: nobody is left to store its outputs. */
@@ -74,7 +79,8 @@ function agentFailed(pod: DeepReadonly<Pod>): Pick<WorkStep, 'reason' | 'message
   return { reason, message };
 }
 
-function provisioning(
+/** No pod has a node: none was made yet, or those that were have ended. */
+export function provisioning(
   job: DeepReadonly<Job>,
   pods: readonly DeepReadonly<Pod>[],
   pod: DeepReadonly<Pod> | undefined,

@@ -138,6 +138,27 @@ describe('a copy whose next pod never comes', () => {
   });
 });
 
+describe('a copy with a worker that has failed, of whose pod the kubelet has not ended all yet', () => {
+  const job = jobOf('work', { spec: { completions: 2, parallelism: 2 }, status: { startTime: stamp(0) } });
+  const failing = podOf(job, { name: 'one', status: { ...ended(10, 100, 12, 'copy'), phase: 'Running' } });
+  const well = podOf(job, { name: 'two', status: { ...ended(10, 100, 0, 'copy'), phase: 'Running' } });
+  const run = runOf(copying, statusOf({}));
+
+  test.each([
+    ['alone', [failing], { state: 'Provisioning', reason: 'Retrying' }],
+    ['beside one that did its part', [failing, well], { state: 'Finalizing', reason: 'UploadingOutputs' }],
+  ])('waits for its Job, which replaces it: %s', (_how, pods, expected) => {
+    const plan = planAt(200, observedOf(run, { jobs: [job], pods }));
+    expect(first(plan)).toMatchObject(expected);
+    expect(plan.requeueAfterMs).toBeGreaterThan(0);
+  });
+
+  test('does not wait for ever', () => {
+    const plan = planAt(1_600, observedOf(run, { jobs: [job], pods: [failing] }));
+    expect(first(plan)).toMatchObject({ state: 'Failed', reason: 'Error' });
+  });
+});
+
 describe('activeDeadlineSeconds', () => {
   test('is summed over the pods that a copy had one after the other', () => {
     const job = jobOf('work', { status: { startTime: stamp(0) } });
