@@ -54,6 +54,9 @@ export const stageStatus = z.object({
   disruptions: count
     .optional()
     .describe('Attempts lost to preemption, eviction, a dead node or the deletion of their Job.'),
+  refusedSince: time
+    .optional()
+    .describe('Since when the cluster has refused to create the Job of the attempt; absent when it has not.'),
   activeSeconds: count.optional().describe('Seconds of running in attempts that have ended.'),
   admitted: z
     .string()

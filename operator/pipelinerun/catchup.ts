@@ -6,6 +6,7 @@ import { type Children, podsOf } from './children.ts';
 import { attemptFailure } from './failure.ts';
 import { attemptOf } from './ours.ts';
 import { activeSecondsSince } from './podfacts.ts';
+import { withoutRefusal } from './refusal.ts';
 import type { Observed } from './types.ts';
 
 /** Accounts for attempts that were started right before a crash: their Jobs are there, the status was never written. */
@@ -18,7 +19,8 @@ export function catchUp(
   if (!job || isTerminal(prior.state)) return prior;
   const attempt = attemptOf(job);
   const known: StageStatus = {
-    ...prior,
+    // The Job of an attempt before says nothing about the one that is refused.
+    ...(attempt < (prior.attempt ?? 0) ? prior : withoutRefusal(prior)),
     logs: 'PodsLog',
     startTime: prior.startTime ?? job.metadata.creationTimestamp ?? formatTime(now),
   };

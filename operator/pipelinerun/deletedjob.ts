@@ -7,6 +7,7 @@ import { endPods, GRACE_SECONDS, releaseLost } from './actions.ts';
 import type { Children } from './children.ts';
 import type { Failure } from './failure.ts';
 import { placeOf } from './ours.ts';
+import { withoutRefusal } from './refusal.ts';
 import { retryOrFail, startAttempt } from './stageattempt.ts';
 import { clip } from './text.ts';
 import type { Action, StageInput, StagePlan } from './types.ts';
@@ -18,10 +19,8 @@ import { activeSeconds } from './usage.ts';
  * Whether a stage without a Job once had it. The status names an attempt only when its Job was there, or was refused;
  * a suspended stage has nothing to lose with its Job.
  */
-export function wasDeleted({ attempt, state, reason }: StageStatus): boolean {
-  return (
-    attempt !== undefined && state !== 'Waiting' && !isTerminal(state) && reason !== 'PodCreationRefused'
-  );
+export function wasDeleted({ attempt, state, refusedSince }: StageStatus): boolean {
+  return attempt !== undefined && state !== 'Waiting' && !isTerminal(state) && refusedSince === undefined;
 }
 
 /** The next attempt begins when no pod of the deleted Job can write any more. */
@@ -58,7 +57,7 @@ function counted(input: StageInput, children: Children): StageStatus {
 /** A stage that has no Job, or has it no more, while its run is suspended. */
 export function suspendDeleted(input: StageInput, children: Children): StagePlan {
   const status: StageStatus = {
-    ...counted(input, children),
+    ...withoutRefusal(counted(input, children)),
     state: 'Waiting',
     reason: 'Suspended',
     message: '',

@@ -134,7 +134,7 @@ async function carryOut(
     log.warn({ stage, reason, message }, 'The cluster refused the Job of a stage');
   const now = deps.clock.now();
   const plan = tellForeign(
-    refusals.reduce((so, refusal) => refuseStage(so, refusal, now), planned),
+    refusals.reduce((so, refusal) => refuseStage(so, refusal, run.status, now), planned),
     foreign,
   );
   const version = resourceVersion ?? run.metadata.resourceVersion;

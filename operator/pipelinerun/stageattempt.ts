@@ -8,6 +8,7 @@ import { stopAll, suspendJob } from './actions.ts';
 import type { Children } from './children.ts';
 import { disruptionsAllowed } from './disruptions.ts';
 import type { Failure } from './failure.ts';
+import { withoutRefusal } from './refusal.ts';
 import { endStage } from './stageend.ts';
 import { clip } from './text.ts';
 import type { StageInput, StagePlan } from './types.ts';
@@ -19,7 +20,7 @@ export function startAttempt(input: StageInput, prior: StageStatus, attempt: num
   const used = prior.activeSeconds ?? 0;
   return {
     status: {
-      ...prior,
+      ...withoutRefusal(prior),
       state: 'Provisioning',
       reason: attempt === 1 ? 'WaitingForNode' : 'Retrying',
       message: attempt === 1 ? '' : (prior.message ?? ''),

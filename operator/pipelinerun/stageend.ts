@@ -6,6 +6,7 @@ import { stopAll } from './actions.ts';
 import type { Children } from './children.ts';
 import { isConditionTrue } from './trueconditions.ts';
 import { type Progress, withoutPace } from './progress.ts';
+import { withoutRefusal } from './refusal.ts';
 import { clip } from './text.ts';
 import type { StageInput, StagePlan } from './types.ts';
 import { activeSeconds, workersStatus } from './usage.ts';
@@ -23,7 +24,7 @@ export function endStage(
   const bad = state === 'Failed';
   const progress = input.observed.progress.get(stage.name) ?? prior.progress;
   const status: StageStatus = {
-    ...prior,
+    ...withoutRefusal(prior),
     state,
     reason,
     message: clip(message),

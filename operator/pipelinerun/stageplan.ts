@@ -49,7 +49,7 @@ export function planStage(given: StageInput): StagePlan {
   const outcome = outcomeOf(input, job, pods);
   if (outcome) return endStage(input, children, outcome.state, outcome.reason, outcome.message);
   if (!job && input.suspended) return suspendDeleted(input, children);
-  if (!job && isRefusedTooLong(prior, children.jobs, limitsOf(observed.run.spec, stage), input.now))
+  if (!job && isRefusedTooLong(prior, limitsOf(observed.run.spec, stage), input.now))
     return endStage(input, children, 'Failed', 'PodCreationRefused', prior.message ?? '');
   if (!job && wasDeleted(prior)) return replaceDeleted(input, children);
   if (!job) return beginAttempt(input);

@@ -160,6 +160,7 @@ const stageStatus = (name: string): fc.Arbitrary<StageStatus> =>
       disruptions: fc.nat(3),
       activeSeconds: fc.nat(90_000),
       admitted: fc.constantFrom('job-s0-1-0', 'somebody'),
+      refusedSince: seconds.map(stamp),
       startTime: seconds.map(stamp),
     },
     { requiredKeys: ['name', 'state'] },

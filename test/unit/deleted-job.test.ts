@@ -165,7 +165,10 @@ test('a Job that is being deleted counts as gone', () => {
 });
 
 test.each<[string, Partial<StageStatus>]>([
-  ['that the cluster refused', { state: 'Provisioning', reason: 'PodCreationRefused' }],
+  [
+    'that the cluster refused',
+    { state: 'Provisioning', reason: 'PodCreationRefused', refusedSince: stamp(95) },
+  ],
   ['of a stage that was suspended', { state: 'Waiting', reason: 'Suspended' }],
 ])('a Job %s is created under the same attempt, and nothing is counted', (_what, stage) => {
   const made = plan(statusOf(stage));

@@ -2,10 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
 import type { StageStatus } from '../../operator/api/status.ts';
-import { StageRefused } from '../../operator/pipelinerun/applyjob.ts';
 import { tellForeign } from '../../operator/pipelinerun/end.ts';
 import { planRun } from '../../operator/pipelinerun/plan.ts';
-import { refuseStage } from '../../operator/pipelinerun/refusal.ts';
 import type { Observed, Plan } from '../../operator/pipelinerun/types.ts';
 import type { WorkerManifest } from '../../workers/contract/manifests.ts';
 import {
@@ -74,47 +72,9 @@ describe('a run that goes on after a long suspension', () => {
   });
 });
 
-describe('a retry whose Job the cluster refused', () => {
-  const spec: PipelineRunSpec = {
-    provisionTimeoutSeconds: 900,
-    stages: [{ name: 'work', retry: { failures: 3 }, container }],
-  };
-  const failed = { conditions: [conditionOfJob('Failed', 'True', 5_000)] };
-  const jobs = [jobOf('work', { status: failed })];
-  const refused = statusOf({ state: 'Provisioning', reason: 'PodCreationRefused', attempt: 2, failures: 1 });
-
-  test('is the same attempt again, and costs no further failure', () => {
-    const plan = planAt(5_010, observedOf(runOf(spec, refused), { jobs }));
-    expect(plan.actions).toEqual([{ type: 'CreateJob', stage: 'work', attempt: 2, activeSeconds: 0 }]);
-    expect(first(plan)).toMatchObject({ attempt: 2, failures: 1 });
-  });
-
-  test('is given up provisionTimeoutSeconds after the attempt before it', () => {
-    const plan = planAt(5_900, observedOf(runOf(spec, refused), { jobs }));
-    expect(first(plan)).toMatchObject({ state: 'Failed', reason: 'PodCreationRefused' });
-  });
-});
-
 test('what is not of a run is left alone when it ends, and no event says that anything is deleted', () => {
   const { events } = tellForeign(planAt(0, observedOf(runOf(work))), ['Pod mine']);
   expect(events.at(-1)).toMatchObject({ reason: 'ForeignObject', action: 'FinishRun' });
-});
-
-test.each([
-  ['that quotas or webhooks may yet take is created again soon', true, 'Provisioning', 5_000],
-  ['that something in the cluster changes each time fails its stage at once', false, 'Failed', 0],
-])('a Job %s', (_which, mayPass, state, requeueAfterMs) => {
-  const refusal = new StageRefused('work', 'PodCreationRefused', 'no', mayPass);
-  const refused = refuseStage(planAt(0, observedOf(runOf(work))), refusal, at(0));
-  expect(first(refused)).toMatchObject({ state, reason: 'PodCreationRefused', message: 'no' });
-  expect(refused.requeueAfterMs).toBe(requeueAfterMs);
-});
-
-test('a stage that has ended stays as it ended, whatever the cluster refuses then', () => {
-  const plan = planAt(0, observedOf(runOf(copying, statusOf({ state: 'Failed', reason: 'JobDeleted' }))));
-  const late = refuseStage(plan, new StageRefused('work', 'PodCreationRefused', 'no'), at(0));
-  expect(first(late)).toMatchObject({ state: 'Failed', reason: 'JobDeleted' });
-  expect(late.events.map(({ reason }) => reason)).toContain('PodCreationRefused');
 });
 
 describe('a copy whose next pod never comes', () => {
