@@ -38,7 +38,7 @@ export async function askStore(
   for (const question of questions.toSorted((a, b) => TURNS[a.about] - TURNS[b.about])) {
     // What there is no time for now has not been asked: it is the next time.
     if (deadline.aborted) break;
-    if (!facts.mayLook(uid, nameOf(question))) continue;
+    if (!facts.mayLook(uid, nameOf(question), question.about === 'Pod' && question.ended)) continue;
     asked = true;
     try {
       await ask(run, question, deps, deadline);
@@ -90,7 +90,8 @@ function nameOf(question: Question): string {
     case 'Plan':
       return `plan of ${question.stage}`;
     case 'Pod':
-      return `pod ${question.attempt.podUID}`;
+      // What was answered before the end says nothing about it.
+      return `${question.ended ? 'ended pod' : 'pod'} ${question.attempt.podUID}`;
     case 'Workers':
       return `workers of ${question.job}`;
     default:

@@ -18,8 +18,8 @@ import type { Observed } from './types.ts';
 export type Question =
   /** For how many workers a copy is planned. */
   | { about: 'Plan'; stage: string }
-  /** The last word of one pod. */
-  | { about: 'Pod'; attempt: AttemptRef }
+  /** The last word of one pod. One that has `ended` leaves none later: an answer is the last. */
+  | { about: 'Pod'; attempt: AttemptRef; ended: boolean }
   /** The last words of all pods that workers of a copy Job had; the pods may be gone with their nodes. */
   | { about: 'Workers'; stage: string; job: string; indexes: number[] };
 
@@ -57,7 +57,7 @@ function isSilent(stage: Stage, pod: DeepReadonly<Pod>, { reports, lostPods }: O
 
 function askPod(pod: DeepReadonly<Pod>, { run }: Observed): Question[] {
   const attempt = attemptRef(run, pod);
-  return attempt ? [{ about: 'Pod', attempt }] : [];
+  return attempt ? [{ about: 'Pod', attempt, ended: isFinished(pod) }] : [];
 }
 
 /** The pod whose outputs count is over, and it or its Job is gone: it may have stored all of them before that. */
@@ -73,7 +73,8 @@ function askAdmitted(
   if (pod && (children.pods.includes(pod) || (!isFinished(pod) && !lostPods.has(podUID)))) return [];
   const { uid: runUID, name, namespace } = run.metadata;
   const what = { stage: stage.name, kind: stageKind(stage), index: 0, attempt };
-  return [{ about: 'Pod', attempt: { runUID, run: name, namespace, ...what, podUID, podName: '' } }];
+  const ref = { runUID, run: name, namespace, ...what, podUID, podName: '' };
+  return [{ about: 'Pod', attempt: ref, ended: false }];
 }
 
 /** Workers of a copy Job that is over, of which nobody has heard that they did their part. */

@@ -99,11 +99,14 @@ export class WorkerFacts {
     return this.#runs.get(runUID)?.heard ?? NOBODY;
   }
 
-  /** Whether it is time to look for something of the run in the store; what is not there is not asked for all the time. */
-  mayLook(runUID: string, what: string): boolean {
+  /**
+   * Whether it is time to look for something of the run in the store: what is not there is not asked for all the time, and
+   * what can not come any more only until there is one answer.
+   */
+  mayLook(runUID: string, what: string, once = false): boolean {
     const look = this.#lookFor(runUID, what);
     const now = this.#clock.monotonicMs();
-    if (now - look.at < LOOK_MS) return false;
+    if (now - look.at < LOOK_MS || (once && look.answered)) return false;
     look.at = now;
     return true;
   }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Stage } from '../../operator/api/pipelinerun.ts';
 import type { StageStatus } from '../../operator/api/status.ts';
-import type { Job } from '../../operator/kube/types.ts';
+import type { Job, Pod } from '../../operator/kube/types.ts';
 import { silentLogger } from '../../operator/kube/logger.ts';
 import { askStore, unansweredOf } from '../../operator/pipelinerun/askstore.ts';
 import { attemptRef } from '../../operator/pipelinerun/attempts.ts';
@@ -245,6 +245,60 @@ test('an answer is wanted from the moment on at which there is a question, asked
   expect(unansweredOf(gone, questions, facts)).toEqual(new Map());
 });
 
+describe('a pod of which the store has nothing', () => {
+  const job = jobOf('work');
+  const uid = 'job-work-1-pod';
+  const dead = podOf(job, { status: ended(10, 20, 137) });
+  const open = podOf(job, { status: running(10) });
+
+  function world() {
+    const clock = new ManualClock();
+    const facts = new WorkerFacts(clock, () => undefined);
+    const fate = { broken: false };
+    const asked: string[] = [];
+    const results = {
+      findManifest: async ({ podUID }: AttemptRef) => {
+        asked.push(podUID);
+        if (fate.broken) throw new Error('the store says 503');
+        return undefined;
+      },
+      findManifests: async () => [],
+      findPlan: async () => undefined,
+    };
+    /** How often the store was asked about it by now; some time passes. */
+    const look = async (pod: Pod): Promise<number> => {
+      await clock.advance(20_000);
+      const observed = observedOf(runWith(plainStage), {
+        jobs: [job],
+        pods: [pod],
+        lostPods: new Set([uid]),
+      });
+      const questions = questionsOf(observed);
+      await askStore(run, questions, { facts, results, clock }, silentLogger, AbortSignal.timeout(120_000));
+      return asked.length;
+    };
+    return { fate, look };
+  }
+
+  test('is asked about once when it has ended', async () => {
+    const { look } = world();
+    expect([await look(dead), await look(dead)]).toEqual([1, 1]);
+  });
+
+  test('is asked about again when the store could not say so', async () => {
+    const { fate, look } = world();
+    fate.broken = true;
+    expect(await look(dead)).toBe(1);
+    fate.broken = false;
+    expect([await look(dead), await look(dead)]).toEqual([2, 2]);
+  });
+
+  test('is asked about again while it may still leave something, and when it has ended then', async () => {
+    const { look } = world();
+    expect([await look(open), await look(open), await look(dead), await look(dead)]).toEqual([1, 2, 3, 3]);
+  });
+});
+
 test('single pods are asked about before whole Jobs, whose answers take longer', async () => {
   const clock = new ManualClock();
   const asked: string[] = [];
@@ -264,7 +318,7 @@ test('single pods are asked about before whole Jobs, whose answers take longer',
   if (!attempt) throw new Error('no attempt');
   const questions = [
     { about: 'Workers' as const, stage: 'work', job: 'job', indexes: [0] },
-    { about: 'Pod' as const, attempt },
+    { about: 'Pod' as const, attempt, ended: true },
   ];
   const deps = { facts: new WorkerFacts(clock, () => undefined), results, clock };
   await askStore(run, questions, deps, silentLogger, AbortSignal.timeout(120_000));
