@@ -38,7 +38,7 @@ export async function askStore(
   for (const question of questions.toSorted((a, b) => TURNS[a.about] - TURNS[b.about])) {
     // What there is no time for now has not been asked: it is the next time.
     if (deadline.aborted) break;
-    if (!facts.mayLook(uid, nameOf(question), question.about === 'Pod' && question.ended)) continue;
+    if (!facts.mayLook(uid, nameOf(question), { once: question.about === 'Pod' && question.ended })) continue;
     asked = true;
     try {
       await ask(run, question, deps, deadline);

@@ -3,7 +3,6 @@ import type { PipelineRun } from '../api/types.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { Store } from '../kube/store.ts';
-import type { Job } from '../kube/types.ts';
 import type { Results } from '../results/types.ts';
 import type { RunRecord } from '../../workers/contract/manifests.ts';
 import { attemptsOf } from './attempts.ts';
@@ -11,12 +10,12 @@ import type { Commits } from './commits.ts';
 import { DELETION_COMMIT_MS, DELETION_LOG_BOUNDS } from './deletion.ts';
 import { namespaces, type PipelineRunObject } from './resource.ts';
 import type { Observed, Plan, Stored } from './types.ts';
+import type { WorkerFacts } from './workerfacts.ts';
 
 export interface CommitDeps {
   client: KubeClient;
   runs: Store<PipelineRunObject>;
-  jobs: Store<Job>;
-  results: Pick<Results, 'commit' | 'findRecord'>;
+  results: Pick<Results, 'commit'>;
   commits: Pick<Commits, 'places'>;
 }
 
@@ -89,21 +88,34 @@ async function commit(
   return { ok: true, logsComplete, location };
 }
 
-/** A run that this cluster knows nothing of may have ended before its object was restored from a backup. */
+export interface EarlierDeps {
+  facts: Pick<WorkerFacts, 'mayLook' | 'answered' | 'record' | 'hasEnded'>;
+  results: Pick<Results, 'findRecord'>;
+}
+
+/** Between two tries to ask for an earlier record, in milliseconds: a store that does not answer holds each of them up. */
+const EARLIER_MS = 60_000;
+
+/**
+ * The record of a run that has ended before its object was restored from a backup, which may have been made while it ran.
+ * Every run that is open is asked about once in the life of this process.
+ */
 export async function findEarlierRecord(
   run: PipelineRun,
-  deps: CommitDeps,
+  { facts, results }: EarlierDeps,
   log: Logger,
   signal: AbortSignal,
 ): Promise<RunRecord | undefined> {
-  const { namespace, uid } = run.metadata;
-  const taken = run.status?.startTime !== undefined || deps.jobs.byOwner(uid).length > 0;
-  if (taken || run.metadata.deletionTimestamp !== undefined) return undefined;
+  const { namespace, uid, deletionTimestamp } = run.metadata;
+  if (run.status?.outcome !== undefined || deletionTimestamp !== undefined) return undefined;
+  const known = facts.record(uid);
+  if (known || !facts.mayLook(uid, 'record', { once: true, everyMs: EARLIER_MS })) return known;
   try {
-    return await deps.results.findRecord(
-      { namespace, uid },
-      AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
-    );
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(5_000)]);
+    const record = await results.findRecord({ namespace, uid }, deadline);
+    if (record) facts.hasEnded(uid, record);
+    facts.answered(uid, 'record');
+    return record;
   } catch (error) {
     // A store that is down must not keep new runs from starting, and a new UID has no record.
     log.warn({ err: error }, 'The results store could not be asked for an earlier record of a run');

@@ -4,11 +4,13 @@ import type { StageState, StageStatus } from '../api/status.ts';
 import { formatTime } from '../kube/conditions.ts';
 import { stopAll } from './actions.ts';
 import type { Children } from './children.ts';
+import { millis } from './podfacts.ts';
 import { isConditionTrue } from './trueconditions.ts';
 import { type Progress, withoutPace } from './progress.ts';
 import { withoutRefusal } from './refusal.ts';
 import { clip } from './text.ts';
 import type { StageInput, StagePlan } from './types.ts';
+import { UNENDING_MS } from './unending.ts';
 import { activeSeconds, workersStatus } from './usage.ts';
 
 /** The stage reaches its final state. */
@@ -48,12 +50,14 @@ function endedProgress(progress: Progress, good: boolean): Progress {
   return { ...rest, done: total, ...(totalBytes === undefined ? {} : { bytes: totalBytes }) };
 }
 
-/** A final state never changes. What still runs is ended, unless it is only finishing after its success. */
-export function keepEnded({ stage, prior }: StageInput, children: Children): StagePlan {
+/** A final state never changes. What still runs is ended, unless it is only finishing after its success, which is soon. */
+export function keepEnded({ stage, prior, now }: StageInput, children: Children): StagePlan {
+  const isFinishing =
+    prior.state === 'Succeeded' && now.getTime() < (millis(prior.completionTime) ?? 0) + UNENDING_MS;
   const failedLater = prior.state === 'Succeeded' && children.job && isConditionTrue(children.job, 'Failed');
   return {
     status: prior,
-    actions: prior.state === 'Succeeded' ? [] : stopAll(children),
+    actions: isFinishing ? [] : stopAll(children),
     events: [],
     ...(failedLater
       ? {

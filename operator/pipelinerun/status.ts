@@ -72,7 +72,7 @@ export function initialStatus(run: PipelineRun, now: Date): PipelineRunStatus {
   );
 }
 
-/** The status of a run that has a record and no memory of it: what the record says, never another execution. */
+/** The status of a run that has a record and no memory of its end: what the record says, never another execution. */
 export function restoredStatus(run: PipelineRun, record: RunRecord, now: Date): PipelineRunStatus {
   const status = initialStatus(run, now);
   const ended = new Map(record.stages.map((stage) => [stage.name, stage]));
@@ -84,6 +84,8 @@ export function restoredStatus(run: PipelineRun, record: RunRecord, now: Date): 
     return {
       name: stage.name,
       state: known,
+      // Its Jobs may have come back with it, and are looked for by their names.
+      ...(stage.attempt === undefined ? {} : { attempt: stage.attempt }),
       ...(reason === undefined ? {} : { reason }),
       ...(message === undefined ? {} : { message }),
       ...(startTime === undefined ? {} : { startTime }),

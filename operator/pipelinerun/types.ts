@@ -39,7 +39,7 @@ export interface Observed {
   nodes: { launched: number; nodeSeconds: number };
   /** Problems that the API server does not check; empty for a spec that can be run. */
   problems: readonly string[];
-  /** The record of this run, when the status knows nothing although the run has ended: the object was restored from a backup. */
+  /** The record of this run, when its status has no outcome although it has ended: the object was restored from a backup. */
   record?: RunRecord;
 }
 

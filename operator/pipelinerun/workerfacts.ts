@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../kube/clock.ts';
 import type { ProgressRequest } from '../../workers/contract/workerapi.ts';
-import type { WorkerManifest } from '../../workers/contract/manifests.ts';
+import type { RunRecord, WorkerManifest } from '../../workers/contract/manifests.ts';
 import { type Progress, type ProgressWord, sumProgress } from './progress.ts';
 
 /** The worker that a fact is about. */
@@ -38,6 +38,8 @@ interface RunFacts {
   looked: Map<string, Look>;
   /** UIDs of copy Jobs that are over and whose workers were all heard. */
   heard: Set<string>;
+  /** What was stored of the run before its object came back. */
+  record?: RunRecord;
   /** When the last report came, in monotonic milliseconds, until somebody asked. */
   reportedAt?: number;
 }
@@ -101,12 +103,12 @@ export class WorkerFacts {
 
   /**
    * Whether it is time to look for something of the run in the store: what is not there is not asked for all the time, and
-   * what can not come any more only until there is one answer.
+   * what can not come any more (`once`) only until there is one answer.
    */
-  mayLook(runUID: string, what: string, once = false): boolean {
+  mayLook(runUID: string, what: string, { once = false, everyMs = LOOK_MS } = {}): boolean {
     const look = this.#lookFor(runUID, what);
     const now = this.#clock.monotonicMs();
-    if (now - look.at < LOOK_MS || (once && look.answered)) return false;
+    if (now - look.at < everyMs || (once && look.answered)) return false;
     look.at = now;
     return true;
   }
@@ -127,6 +129,15 @@ export class WorkerFacts {
     const look = looked.get(what) ?? { since: this.#clock.now().getTime(), at: -Infinity, answered: false };
     looked.set(what, look);
     return look;
+  }
+
+  /** The run has ended before, although its status does not say so. */
+  hasEnded(runUID: string, record: RunRecord): void {
+    this.#of(runUID).record = record;
+  }
+
+  record(runUID: string): RunRecord | undefined {
+    return this.#runs.get(runUID)?.record;
   }
 
   /** From now on the pod gets nothing from the worker API any more. */

@@ -2,9 +2,7 @@
 import { expect, test } from 'vitest';
 import { createKubeClient } from '../../operator/kube/http-client.ts';
 import { silentLogger } from '../../operator/kube/logger.ts';
-import { jobs } from '../../operator/kube/resource.ts';
 import { Store } from '../../operator/kube/store.ts';
-import type { Job } from '../../operator/kube/types.ts';
 import { tryCommit } from '../../operator/pipelinerun/commit.ts';
 import { Commits } from '../../operator/pipelinerun/commits.ts';
 import { DELETION_COMMIT_MS } from '../../operator/pipelinerun/deletion.ts';
@@ -42,7 +40,6 @@ test('a kubelet that does not answer costs its log a gap, not the run its record
   const deps = {
     client,
     runs: new Store<PipelineRunObject>({ resource: pipelineRuns }),
-    jobs: new Store<Job>({ resource: jobs }),
     results,
     commits: new Commits(() => undefined),
   };

@@ -77,6 +77,14 @@ test('what is not of a run is left alone when it ends, and no event says that an
   expect(events.at(-1)).toMatchObject({ reason: 'ForeignObject', action: 'FinishRun' });
 });
 
+test('the Job of a stage that has succeeded is left to end, but not for ever', () => {
+  const job = jobOf('work');
+  const run = runOf(work, statusOf({ state: 'Succeeded', completionTime: stamp(100) }));
+  const observed = observedOf(run, { jobs: [job], pods: [podOf(job, { status: running(10) })] });
+  expect(planAt(159, observed).actions).toEqual([]);
+  expect(planAt(160, observed).actions).toMatchObject([{ type: 'SuspendJob', uid: 'job-work-1' }]);
+});
+
 describe('a copy whose next pod never comes', () => {
   const job = jobOf('work', { status: { startTime: stamp(0) } });
   const pods = [podOf(job, { status: ended(10, 100, 12, 'copy') })];

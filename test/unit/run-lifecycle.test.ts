@@ -269,16 +269,34 @@ describe('the results store', () => {
     expect(scenario.records.committing.size).toBe(slow.length - 1);
   });
 
-  test('with a record of the run keeps it from running again', async () => {
+  test.each([
+    ['before it began', undefined],
+    [
+      'while it ran',
+      { startTime: '2026-01-01T00:00:00Z', stages: [{ name: 'work', state: 'Running', attempt: 1 }] },
+    ],
+  ])(
+    'with a record of the run keeps one from running again whose object is restored as it was %s',
+    async (_when, status) => {
+      await begin({ spec: oneStage, script: () => ({ exitCode: 0 }) });
+      await scenario.turn(life);
+      await life.stop();
+      scenario.edit((run) => ({ status, metadata: { ...Object(run['metadata']), finalizers: [] } }));
+      life = scenario.live();
+      await scenario.turn(life);
+      expect(scenario.simulation.created).toHaveLength(1);
+      expect(condition('Succeeded')).toMatchObject({ status: 'True' });
+      expect(stage('work')).toMatchObject({ state: 'Succeeded' });
+      expect(scenario.records.contradictions).toEqual([]);
+    },
+  );
+
+  test('that does not say whether a run has ended before is not waited for', async () => {
     await begin({ spec: oneStage, script: () => ({ exitCode: 0 }) });
+    scenario.records.mute = true;
     await scenario.turn(life);
-    await life.stop();
-    // The object comes back from a backup that was made before the run began.
-    scenario.edit((run) => ({ status: undefined, metadata: { ...Object(run['metadata']), finalizers: [] } }));
-    life = scenario.live();
-    await scenario.turn(life);
-    expect(scenario.simulation.created).toHaveLength(1);
     expect(condition('Succeeded')).toMatchObject({ status: 'True' });
+    expect(scenario.records.asked).toBe(1);
   });
 });
 

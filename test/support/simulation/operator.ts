@@ -16,6 +16,10 @@ export class Records {
   readonly byUID = new Map<string, RunRecord>();
   /** While true, the store refuses. */
   refusing = false;
+  /** While true, the store does not say which records it has. */
+  mute = false;
+  /** How often the store was asked for a record. */
+  asked = 0;
   /** While true, the store does not answer until it is given up; then it works again. */
   hanging = false;
   /** How often the store was left without an answer. */
@@ -172,7 +176,11 @@ export class Life {
           records.committing.delete(uid);
         }
       },
-      findRecord: async ({ uid }) => records.byUID.get(uid),
+      findRecord: async ({ uid }) => {
+        records.asked += 1;
+        if (records.mute) throw new Error('the store says 503');
+        return records.byUID.get(uid);
+      },
       findManifest: async (attempt) => records.lastWord(attempt),
       findManifests: async () => [],
       findPlan: async (_run, stage) => {
