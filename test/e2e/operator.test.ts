@@ -5,7 +5,7 @@ import { type Bed, openBed, stageOf, unique } from '../support/e2e/bed.ts';
 import { fromZero, ownNode } from '../support/e2e/burst.ts';
 import { beginMove, expectMoved, jobsOf, podOf, WORKERS } from '../support/e2e/move.ts';
 import { killOperator } from '../support/e2e/operator.ts';
-import { settled, succeeded } from '../support/e2e/outcome.ts';
+import { describeAttempts, settled, succeeded } from '../support/e2e/outcome.ts';
 import { killProcesses } from '../support/e2e/processes.ts';
 import { isWorking, writesItsName } from '../support/e2e/stages.ts';
 
@@ -48,7 +48,7 @@ test('killed at every step of a run, the operator goes on: each stage runs once,
   const attempts = record.stages.map((stage) => stage.attempts);
   expect(
     attempts.map(({ length }) => length),
-    JSON.stringify(attempts),
+    await describeAttempts(bed, run, record),
   ).toEqual([1, 1]);
   expect(stageOf(run, 'work')).toMatchObject({ attempt: 1, admitted: record.stages[1]?.admitted });
   expect(await bed.keys('models', `${uid}/`)).toHaveLength(1);

@@ -35,6 +35,14 @@ export async function settled(bed: Bed, run: PipelineRun): Promise<RunRecord> {
   return record;
 }
 
+/** What a failure has to say about the attempts of a run: what its status says of the stages, and the manifest of every pod. */
+export async function describeAttempts(bed: Bed, run: PipelineRun, record: RunRecord): Promise<string> {
+  const relative = (key: string): string => key.split(`${run.metadata.uid}/`).at(-1) ?? '';
+  const manifests = record.stages.flatMap((stage) => stage.attempts.map(({ manifest }) => manifest.key));
+  const said = await Promise.all(manifests.map((key) => bed.result(run, relative(key))));
+  return [JSON.stringify(run.status?.stages), ...said].join('\n');
+}
+
 /** What is missing in the log of a run's only attempt. */
 export async function gapsOf(bed: Bed, run: PipelineRun, record: RunRecord): Promise<unknown[]> {
   const { logs } = record.stages[0]?.attempts[0] ?? {};
