@@ -87,12 +87,18 @@ test('a host says its name to what chooses among stores by it; an address has no
     expect(await says('localhost', ask)).toBe('localhost');
     expect(await says('127.0.0.1', ask)).toBe(false);
   }
-  const transport = new ApiTransport({ ca: authority.certificate });
-  const url = new URL(`https://localhost:${port}/b/k`);
-  const request = { what: 'a grant', method: 'GET', url, headers: {}, timeout: 60_000 } as const;
+});
+
+test.each([
+  ['by the host', 'localhost', () => port, undefined],
+  ['by another name than its address', '127.0.0.1', () => strangersPort, 'elsewhere'],
+])('the worker API is known %s', async (_, host, at, servername) => {
+  const transport = new ApiTransport({ ca: authority.certificate, onlyThisCA: true, servername });
+  const url = new URL(`https://${host}:${at()}/v1/grants`);
+  const request = { what: 'grants', method: 'GET', url, headers: {}, timeout: 60_000 } as const;
   expect((await transport.send(request, never)).status).toBe(200);
   await transport.close();
-  expect(named.at(-1)).toBe('localhost');
+  expect(named.at(-1)).toBe(servername ?? host);
 });
 
 test.each([

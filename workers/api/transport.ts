@@ -1,7 +1,6 @@
-import type { Agent, IncomingMessage, RequestOptions } from 'node:http';
-import type { Agent as SecureAgent } from 'node:https';
-import { http, https, tls } from '../s3/http/builtins.ts';
-import { boundConnecting } from '../s3/http/streams.ts';
+import type { IncomingMessage } from 'node:http';
+import { tls } from '../http/builtins.ts';
+import { NodeClient } from '../http/nodeclient.ts';
 import { WorkerApiError } from './errors.ts';
 
 /** One attempt of one request. */
@@ -26,22 +25,20 @@ export interface ApiAnswer {
 /** No answer may be larger: a listing of a stage's ledger has some MiB, a plan shard a few more. */
 const maxBody = 256 * 1024 * 1024;
 
-const pool = { keepAlive: true, maxSockets: 16 } as const;
+const maxSockets = 16;
 
 /**
  * Keeps connections to one kind of peer. Redirects are never followed. `close` ends them. Node's own client, because
  * every worker of a run loads it before it can do anything else: undici costs a quarter of that start.
  */
 export class ApiTransport {
-  readonly #plain: Agent = new http.Agent(pool);
-  readonly #secure: SecureAgent;
-  readonly #servername: string | undefined;
+  readonly #client: NodeClient;
 
   constructor(options: { ca?: string | undefined; onlyThisCA?: boolean; servername?: string | undefined }) {
     const own = options.ca === undefined ? [] : [options.ca];
     const ca = options.onlyThisCA === true ? own : [...tls.rootCertificates, ...own];
-    this.#secure = new https.Agent({ ...pool, ca });
-    this.#servername = options.servername;
+    const name = options.servername === undefined ? {} : { servername: options.servername };
+    this.#client = new NodeClient({ maxSockets, ca, ...name });
   }
 
   /** Sends once and reads the whole answer, whatever its status. Throws `WorkerApiError`, or the signal's reason. */
@@ -49,7 +46,10 @@ export class ApiTransport {
     signal.throwIfAborted();
     const deadline = AbortSignal.timeout(request.timeout);
     try {
-      const answer = await this.#exchange(request, AbortSignal.any([signal, deadline]));
+      const { url, method, headers, body: sent } = request;
+      const path = url.pathname + url.search;
+      const wire = { origin: url.origin, method, path, headers, body: sent };
+      const answer = await this.#client.begin(wire, AbortSignal.any([signal, deadline])).answer;
       const body = await readBody(answer);
       const seconds = Number(answer.headers['retry-after']);
       const retryAfter = seconds > 0 && Number.isFinite(seconds) ? Math.min(seconds, 60) * 1000 : undefined;
@@ -65,28 +65,7 @@ export class ApiTransport {
   }
 
   async close(): Promise<void> {
-    this.#plain.destroy();
-    this.#secure.destroy();
-  }
-
-  #exchange({ url, method, headers, body }: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const length = body === undefined ? {} : { 'content-length': String(body.byteLength) };
-    const options: RequestOptions = { method, headers: { ...headers, ...length }, signal };
-    const sent =
-      url.protocol === 'https:'
-        ? https.request(url, { ...options, agent: this.#secure, ...this.#name() })
-        : http.request(url, { ...options, agent: this.#plain });
-    // Stays for good: a connection that breaks while the answer is read says so here as well.
-    sent.on('error', reject);
-    sent.on('response', resolve);
-    boundConnecting(sent);
-    sent.end(body);
-    return promise;
-  }
-
-  #name(): { servername?: string } {
-    return this.#servername === undefined ? {} : { servername: this.#servername };
+    this.#client.close();
   }
 }
 

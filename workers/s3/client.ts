@@ -7,7 +7,7 @@ import { Places } from './places.ts';
 import { presign, type PresignedUrl } from './presign.ts';
 import { defaultRetry, withRetry, type RetryPolicy } from './retry.ts';
 import { EMPTY_SHA256, hashPayload, Signer } from './sign.ts';
-import { readBeginning } from './http/streams.ts';
+import { readBeginning } from '../http/streams.ts';
 import type { WireResponse } from './exchange.ts';
 import { Transport, type StreamResponse, type WireRequest } from './transport.ts';
 

@@ -1,5 +1,5 @@
-import type { Connection, Receiver } from './http/connection.ts';
-import type { ResponseHead } from './http/head.ts';
+import type { Connection, Receiver } from '../http/connection.ts';
+import type { ResponseHead } from '../http/head.ts';
 
 /** No answer that is read whole may be larger (a listing of 1,000 longest keys has 4 MB), unless more was asked for. */
 export const USUAL_BODY = 32 * 1024 * 1024;

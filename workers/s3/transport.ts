@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { SecureContext } from 'node:tls';
-import { tls } from './http/builtins.ts';
+import { tls } from '../http/builtins.ts';
 import { followSignal } from './aborting.ts';
 import { Deadlines } from './deadlines.ts';
 import { S3Error, type S3Target } from './errors.ts';
 import { DeadlineExceeded, Exchange, USUAL_BODY, type WireResponse } from './exchange.ts';
-import { Connections } from './http/connections.ts';
-import { UnsendableError } from './http/head.ts';
-import { StreamClient } from './http/streams.ts';
+import { Connections } from '../http/connections.ts';
+import { UnsendableError } from '../http/head.ts';
+import { StreamClient } from '../http/streams.ts';
 
 /** One attempt, signed and in wire form. */
 export interface WireRequest {

@@ -97,7 +97,8 @@ const PARTS: readonly Part[] = [
   // The composition root.
   { files: /^operator\/[^/]+\.ts$/, values: /^(operator|workers)\//, node: ANY, packages: ANY },
   { files: /^workers\/contract\//, values: NOTHING, node: false, packages: /^zod$/ },
-  { files: /^workers\/s3\//, values: /^workers\/contract\//, node: ANY, packages: WORKER_PACKAGES },
+  { files: /^workers\/http\//, values: NOTHING, node: ANY, packages: false },
+  { files: /^workers\/s3\//, values: /^workers\/(contract|http)\//, node: ANY, packages: WORKER_PACKAGES },
   { files: /^workers\//, values: /^(operator\/api|workers)\//, node: ANY, packages: WORKER_PACKAGES },
   // The entry of the image loads the role that it is asked for.
   { files: /^cli\/entry\.ts$/, values: /^(operator\/main\.ts$|workers\/)/, node: ANY, packages: false },
@@ -166,6 +167,9 @@ export const FORBIDDEN: readonly (readonly [file: string, statement: string])[] 
   ['workers/contract/x.ts', "import { a } from 'node:zlib';"],
   ['workers/contract/x.ts', "import { a } from '../s3/client.ts';"],
   ['workers/contract/x.ts', "import { a } from '../../operator/api/names.ts';"],
+  ['workers/http/x.ts', "import { a } from '../s3/client.ts';"],
+  ['workers/http/x.ts', "import { a } from '../contract/keys.ts';"],
+  ['operator/results/x.ts', "import { a } from '../../workers/http/connections.ts';"],
   ['workers/s3/x.ts', "import { a } from '../../operator/api/names.ts';"],
   ['workers/s3/x.ts', "import { a } from '../copy/plan.ts';"],
   ['workers/copy/x.ts', "import { a } from '../../operator/kube/client.ts';"],
@@ -195,6 +199,7 @@ export const ALLOWED: readonly (readonly [file: string, statement: string])[] = 
   ['operator/results/api/x.ts', "import type { A } from '../../kube/client.ts';"],
   ['operator/main.ts', "import { a } from './kube/http-client.ts';"],
   ['workers/copy/x.ts', "import { a } from '../../operator/api/copystage.ts';"],
+  ['workers/s3/x.ts', "import { a } from '../http/connections.ts';"],
   ['cli/entry.ts', "import '../operator/main.ts';"],
   ['cli/x.ts', "import { a } from '../operator/stages/copy.ts';"],
 ];

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Exchange } from '../../workers/s3/exchange.ts';
-import { Connections } from '../../workers/s3/http/connections.ts';
+import { Connections } from '../../workers/http/connections.ts';
 
 let server: Server;
 let sockets: Socket[];

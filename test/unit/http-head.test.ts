@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ChunkedBody } from '../../workers/s3/http/chunked.ts';
+import { ChunkedBody } from '../../workers/http/chunked.ts';
 import {
   formatRequestHead,
   parseResponseHead,
   ProtocolError,
   UnsendableError,
-} from '../../workers/s3/http/head.ts';
+} from '../../workers/http/head.ts';
 
 describe("a request's head", () => {
   const request = { method: 'PUT', path: '/b/k?x=1', headers: { host: 'h', 'x-amz-meta-a': 'é' } };
