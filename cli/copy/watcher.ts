@@ -70,9 +70,9 @@ function progressOf(
   { tally, totalBytes }: NonNullable<Watched['copying']>,
   throttled: number | undefined,
 ): Progress {
-  const { planned, bytes, failed } = tally.result;
+  const { planned, failed } = tally.result;
+  const { bytes, own } = tally;
   // What an earlier call did says nothing about the pace of this one.
-  const own = { objects: tally.ownObjects, bytes: tally.ownBytes };
   const left = { objects: planned - tally.done, bytes: totalBytes - bytes };
   const total = { objects: own.objects + left.objects, bytes: own.bytes + left.bytes };
   const pace = meter.measure({ time, ...own }, total);

@@ -35,13 +35,13 @@ test('a pod sees what the other one recorded since it began, when it comes to a 
   const { double } = bed.stores;
   double.store.write(double.store.bucket('raw'), { ...object, etag: `${'0123456789abcdef'.repeat(2)}-2` });
   const onlyPlan = resultsWith({ prepare: () => Promise.reject(new Error('killed')) });
-  await expect(bed.run('arrange', copy, onlyPlan)).rejects.toThrow('killed');
+  await expect(bed.run('arrange', copy, { results: onlyPlan })).rejects.toThrow('killed');
   const slow = resultsWith({
     get: async (key, signal) => {
       if (key === planIndexKey('arrange')) await bed.run('arrange', copy);
       return bed.results.get(key, signal);
     },
   });
-  const { result, failures } = await bed.run('arrange', copy, slow);
+  const { result, failures } = await bed.run('arrange', copy, { results: slow });
   expect({ result, failures }).toMatchObject({ result: { copied: 1, failed: 0 }, failures: [] });
 });

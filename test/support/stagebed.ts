@@ -8,6 +8,7 @@ import { LocalStore } from '../../workers/copy/localstore.ts';
 import { PlanProblems } from '../../workers/copy/problems.ts';
 import type { ResultsStore } from '../../workers/copy/results.ts';
 import { runStage, type StageEnd } from '../../workers/copy/stage.ts';
+import type { Tally } from '../../workers/copy/tally.ts';
 import { headObject } from '../../workers/s3/objects.ts';
 import { PlanBed } from './planbed.ts';
 import type { DoubleSetup } from './s3double/setup.ts';
@@ -35,23 +36,31 @@ export class StageBed {
   }
 
   /** Runs a pod of a stage to its end. */
-  async run(stage: string, copy: CopyStage, results: ResultsStore = this.results): Promise<StageEnd> {
+  async run(
+    stage: string,
+    copy: CopyStage,
+    options: {
+      readonly results?: ResultsStore;
+      readonly abort?: AbortSignal;
+      readonly onTally?: (tally: Tally) => void;
+    } = {},
+  ): Promise<StageEnd> {
     const problems = new PlanProblems();
     return runStage(
       {
         job: resolveJob(copy, problems),
         problems,
         sides: { source: this.stores.client, destination: this.stores.client },
-        results,
+        results: options.results ?? this.results,
         worker: { stage, index: 0, podUID: randomUUID() },
         crew: { most: 1, share: 1 },
         scratch: { directory: this.#scratch, limit: 1024 ** 3 },
         owner: `01234567-0123-4123-8123-0123456789ab-${stage}`,
         log: { info: () => undefined, warn: () => undefined },
-        onTally: () => undefined,
+        onTally: (tally) => options.onTally?.(tally),
         segmentInterval: 20,
       },
-      { stop: signal, abort: signal, last: signal },
+      { stop: signal, abort: options.abort ?? signal, last: signal },
     );
   }
 

@@ -35,7 +35,8 @@ export class PaceMeter {
     const left = Math.max(0, weigh(total) - weigh(sample));
     return {
       objectsPerSecond: (sample.objects - first.objects) / seconds,
-      bytesPerSecond: (sample.bytes - first.bytes) / seconds,
+      // Parts of an object that failed are gone again.
+      bytesPerSecond: Math.max(0, (sample.bytes - first.bytes) / seconds),
       secondsLeft: weightPerSecond > 0 ? left / weightPerSecond : undefined,
     };
   }

@@ -93,6 +93,8 @@ export async function copyInParts(
     readonly budget: ByteBudget;
     /** A checksum of the whole object that the copy is to have. */
     readonly checksum?: ChecksumAlgorithm | undefined;
+    /** Told the bytes of every part that is done. */
+    readonly onPart?: ((bytes: number) => void) | undefined;
   },
   signal: AbortSignal,
 ): Promise<string> {
@@ -119,8 +121,10 @@ export async function copyInParts(
           how.transfer === 'Stream'
             ? streamPart(ends, row, upload, part, partSignal)
             : copyPart(ends, row, upload, part, partSignal);
-        const held = how.transfer === 'Stream' ? range.last - range.first + 1 : 0;
+        const bytes = range.last - range.first + 1;
+        const held = how.transfer === 'Stream' ? bytes : 0;
         parts.push(await how.budget.hold(held, copy, partSignal));
+        how.onPart?.(bytes);
       },
       signal,
     );

@@ -63,11 +63,11 @@ export class ProgressMeter {
   /** `time`: milliseconds of a clock that only goes forward. */
   measure({ tally, plan, index, traffic }: Copying, time: number): ProgressRequest {
     const own = plan.shards.filter((shard) => shard.index === index);
-    const { bytes, planned } = tally.result;
+    const { bytes, own: done } = tally;
     // What earlier pods did says nothing about the pace of this one.
-    const sample = { time, objects: tally.ownObjects, bytes: tally.ownBytes };
+    const sample = { time, ...done };
     const left = {
-      objects: sample.objects + planned - tally.done,
+      objects: sample.objects + tally.result.planned - tally.done,
       bytes: sample.bytes + own.reduce((sum, shard) => sum + shard.bytes, 0) - bytes,
     };
     const { objectsPerSecond, secondsLeft } = this.#pace.measure(sample, left);

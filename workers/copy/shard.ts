@@ -21,6 +21,8 @@ export const MOST_UNRECORDED = 20_000;
 export interface ShardObserver {
   /** Called once per row that this pod finishes. */
   readonly finished: (row: LedgerRow) => void;
+  /** Called with the bytes of every part of a row under way, and with as many less when that row is over. */
+  readonly moving: (bytes: number) => void;
 }
 
 export interface ShardWork {
@@ -127,8 +129,11 @@ function* untilStopped(rows: readonly OpenRow[], stop: AbortSignal): Generator<O
   }
 }
 
-async function doRow({ context }: ShardWork, open: OpenRow, signal: AbortSignal): Promise<Outcome> {
-  const { row, mayBeDone } = open;
+async function doRow(
+  { context, observer }: ShardWork,
+  { row, mayBeDone }: OpenRow,
+  signal: AbortSignal,
+): Promise<Outcome> {
   if (row.action === 'Unchanged') return { outcome: 'Unchanged', etag: row.etag };
   const source = await lookAtSource(context, row, signal);
   if (row.action === 'Skip') {
@@ -136,9 +141,18 @@ async function doRow({ context }: ShardWork, open: OpenRow, signal: AbortSignal)
     const checksum = await verifyCopy(context, row, { etag: '', source }, signal);
     return { outcome: 'Skipped', etag: row.destinationEtag ?? row.etag, checksum };
   }
-  const etag = await copyRow(context, row, { mayBeDone, checksum: source.algorithm }, signal);
-  const checksum = await verifyCopy(context, row, { etag, source }, signal);
-  return { outcome: 'Copied', etag, checksum };
+  let moved = 0;
+  const onPart = (bytes: number): void => {
+    moved += bytes;
+    observer.moving(bytes);
+  };
+  try {
+    const etag = await copyRow(context, row, { mayBeDone, checksum: source.algorithm, onPart }, signal);
+    const checksum = await verifyCopy(context, row, { etag, source }, signal);
+    return { outcome: 'Copied', etag, checksum };
+  } finally {
+    if (moved > 0) observer.moving(-moved);
+  }
 }
 
 function record(work: ShardWork, { number, row }: OpenRow, outcome: Outcome): void {

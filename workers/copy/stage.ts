@@ -186,7 +186,7 @@ async function runShard(run: ShardRun, signals: StageSignals): Promise<boolean> 
       resumed: recorded.segments.length > 0,
       owner: work.owner,
       ledger,
-      observer: { finished },
+      observer: { finished, moving: (bytes: number) => tally.addMoving(bytes) },
     };
     try {
       if (!(await copyShard(shardWork, signals.stop, signals.abort))) return false;

@@ -12,8 +12,10 @@ export class Tally {
   readonly #failures: string[] = [];
   readonly #deadLetters: string[] = [];
   /** Rows copied and their bytes since this pod started. */
-  ownObjects = 0;
-  ownBytes = 0;
+  #ownObjects = 0;
+  #ownBytes = 0;
+  /** Bytes of rows under way that are at the destination already, in parts. */
+  #moving = 0;
 
   constructor(job: CopyJob, planned: number) {
     this.#job = job;
@@ -39,8 +41,8 @@ export class Tally {
         this.#counts.bytes += row.size;
         if (isRenamed(row, this.#job)) this.#counts.renamed += 1;
         if (own) {
-          this.ownObjects += 1;
-          this.ownBytes += row.size;
+          this.#ownObjects += 1;
+          this.#ownBytes += row.size;
         }
         break;
       case 'Skipped':
@@ -60,6 +62,21 @@ export class Tally {
   #addVerified(checksum: string): void {
     this.#counts.verified = (this.#counts.verified ?? 0) + 1;
     if (checksum.startsWith(`${READ_ALGORITHM}:`)) this.#counts.reread = (this.#counts.reread ?? 0) + 1;
+  }
+
+  /** Takes in parts of rows under way; negative when such a row is over, in whatever way. */
+  addMoving(bytes: number): void {
+    this.#moving += bytes;
+  }
+
+  /** What this pod copied since it started, parts of rows under way included. */
+  get own(): { readonly objects: number; readonly bytes: number } {
+    return { objects: this.#ownObjects, bytes: this.#ownBytes + this.#moving };
+  }
+
+  /** What is copied, parts of rows under way included. */
+  get bytes(): number {
+    return this.#counts.bytes + this.#moving;
   }
 
   /** Sources that mode Move deleted, and those it had to leave (each counts as a failure). */

@@ -44,6 +44,8 @@ export interface CopyOptions {
   readonly mayBeDone: boolean;
   /** A checksum that a server-side copy is to have. */
   readonly checksum?: ChecksumAlgorithm | undefined;
+  /** Told the bytes of every part that is done. */
+  readonly onPart?: ((bytes: number) => void) | undefined;
 }
 
 /**
@@ -100,7 +102,7 @@ async function requireUntouched(
 async function send(
   context: TransferContext,
   row: PlanRow,
-  { mayBeDone, checksum }: CopyOptions,
+  { mayBeDone, checksum, onPart }: CopyOptions,
   signal: AbortSignal,
 ): Promise<string> {
   const fresh = !mayBeDone;
@@ -110,7 +112,7 @@ async function send(
   if (isCopiedInParts(context, row)) {
     const head = await headSource(context, row, { checksums: false }, signal);
     const createOnly = guarded && guards.completeCreateOnly;
-    const how = { head, transfer, threshold: job.multipartThreshold, checksum, budget, createOnly };
+    const how = { head, transfer, threshold: job.multipartThreshold, checksum, budget, createOnly, onPart };
     if (transfer === 'Stream' || guards.sourcePinned) return copyInParts(ends, row, how, signal);
     const confirm = (): Promise<void> => requireUntouched(context, row, head, signal);
     return copyInParts(ends, row, { ...how, confirm }, signal);
