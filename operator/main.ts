@@ -31,6 +31,8 @@ import { version } from './version.ts';
 
 /** How long grants of workers live: how long they can go on without the operator. */
 const GRANT_SECONDS = 2_700;
+/** How long an operator that ends stores what it holds of logs, in milliseconds: pods may go before the next one reads. */
+const LAST_CUT_MS = 5_000;
 
 /** Runs the operator until the signal aborts. A start that fails half-way leaves nothing open. */
 export async function runOperator(
@@ -125,6 +127,7 @@ export async function runOperator(
   });
   opened.defer(() => telemetry.close());
   opened.defer(() => results.stop());
+  opened.defer(() => results.logs.storeHeld(LAST_CUT_MS));
   await results.start(signal);
   opened.defer(async () => void (await Promise.all([workerApi.close(), resultsApi.close()])));
   await workerApi.listen({ host: '0.0.0.0', port });

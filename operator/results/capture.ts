@@ -149,6 +149,15 @@ export class PodsLogCapture implements LogCapture {
     await Promise.all(captures.map(([, capture]) => capture.stop()));
   }
 
+  /** Before a stop: stores what was read and still waits for its cut, as far as that is done within `ms`. */
+  async storeHeld(ms: number): Promise<void> {
+    const storing = Promise.allSettled([...this.#pods.values()].map((capture) => capture.storeHeld()));
+    const done = new AbortController();
+    const late = sleep(ms, undefined, { signal: done.signal }).catch(() => undefined);
+    await Promise.race([storing, late]);
+    done.abort();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all([...this.#pods.values()].map((capture) => capture.stop()));

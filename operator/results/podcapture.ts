@@ -121,6 +121,11 @@ export class PodCapture {
     }
   }
 
+  /** Resolves when everything that was read by now is stored. */
+  async storeHeld(): Promise<void> {
+    await Promise.all([...this.#readings.values()].map(async ({ log }) => await log?.flush()));
+  }
+
   /** Stops without storing anything more: whoever comes next goes on from what is stored. */
   async stop(): Promise<void> {
     this.#controller.abort(new Error('log capture was stopped'));

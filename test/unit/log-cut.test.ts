@@ -3,6 +3,7 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest';
 import { streamLogs } from '../../operator/results/api/logs.ts';
 import { PodsLogCapture } from '../../operator/results/capture.ts';
+import { openChunk } from '../../operator/results/chunk.ts';
 import { ChunkSink } from '../../operator/results/chunksink.ts';
 import { ContainerLog } from '../../operator/results/containerlog.ts';
 import { CUT_BYTES, cutAfterMs, cutBytes } from '../../operator/results/cut.ts';
@@ -10,6 +11,7 @@ import { AttemptIndex } from '../../operator/results/logindex.ts';
 import { RecentFrames } from '../../operator/results/recent.ts';
 import { systemClock } from '../../operator/kube/clock.ts';
 import { silentLogger } from '../../operator/kube/logger.ts';
+import { decodeFrames } from '../../workers/contract/logframes.ts';
 import type { ChunkEntry } from '../../workers/contract/manifests.ts';
 import { ManualClock } from '../support/fakeapi/manual-clock.ts';
 import { attemptRef, FakeContainerLog, podOf, textLines, timeOf, uid } from '../support/results/fakepods.ts';
@@ -141,6 +143,24 @@ test('what is stored of many logs is looked up a few at a time', async () => {
   for (const one of refs) capture.observe(one, podOf(one, 'Succeeded', { main: 0 }));
   while (!refs.every(({ podUID }) => capture.settled(podUID))) await sleep(1);
   expect(most).toBe(4);
+});
+
+test('an operator that ends in order stores what it holds', async () => {
+  const store = new MemoryStore();
+  const log = new FakeContainerLog();
+  log.lines = textLines(5);
+  const service = createService(store, (options) => log.read(options));
+  stops.push(() => service.stop());
+  service.logs.observe(ref, podOf(ref, 'Running', { main: 'running' }));
+  while (service.logs.live(ref.podUID)?.held.get('main') === undefined) await sleep(1);
+  await service.logs.storeHeld(60_000);
+  const keys = [...store.objects.keys()].filter((key) => key.includes('/c/'));
+  const frames = await Promise.all(
+    keys.map(async (key) => [...decodeFrames(await openChunk(store.objects.get(key) ?? Buffer.alloc(0)))]),
+  );
+  expect(frames.flat().map(({ bytes }) => String(bytes))).toEqual(
+    log.lines.map(({ bytes }) => String(bytes)),
+  );
 });
 
 test('who follows a log sees its lines before they are stored, and none of them twice', async () => {
