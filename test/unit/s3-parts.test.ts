@@ -5,7 +5,7 @@ import { S3Client } from '../../workers/s3/client.ts';
 import { copySourceHeader } from '../../workers/s3/copies.ts';
 import { fixedCredentials } from '../../workers/s3/credentials.ts';
 import { encodeKey, encodeQuery, printableKey } from '../../workers/s3/encode.ts';
-import { isProbeKey } from '../../workers/s3/probe.ts';
+import { isProbeKey } from '../../workers/s3/probeplace.ts';
 import { multipartEtag, splitParts } from '../../workers/copy/parts.ts';
 import { parseSize } from '../../workers/copy/job.ts';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { rename, type Rules } from '../contract/rename.ts';
 import type { ObjectFacts } from '../contract/template.ts';
 import type { ListedObject } from '../s3/listing.ts';
-import { isProbeKey } from '../s3/probe.ts';
+import { isProbeKey } from '../s3/probeplace.ts';
 import type { DraftFile } from './draftfile.ts';
 import type { CopyJob, Place } from './job.ts';
 import { nameKey, type PlanProblems } from './problems.ts';

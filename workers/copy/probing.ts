@@ -1,13 +1,9 @@
 import { allOf } from '../s3/allof.ts';
 import type { S3Client } from '../s3/client.ts';
 import { S3Error } from '../s3/errors.ts';
-import {
-  NO_CAPABILITIES,
-  probeCapabilities,
-  probeSameStore,
-  type Capabilities,
-  type ProbePlace,
-} from '../s3/probe.ts';
+import { NO_CAPABILITIES, probeCapabilities, type Capabilities } from '../s3/probe.ts';
+import type { ProbePlace } from '../s3/probeplace.ts';
+import { probeSameStore } from '../s3/samestore.ts';
 import { findAbove } from './above.ts';
 import type { DraftFile } from './draftfile.ts';
 import { isInOneBucket, type CopyJob } from './job.ts';

@@ -10,7 +10,7 @@ import { LedgerWriter } from './ledgerwriter.ts';
 import type { CopyLog } from './log.ts';
 import { deleteSources } from './move.ts';
 import { S3Error } from '../s3/errors.ts';
-import { sweepProbes } from '../s3/probe.ts';
+import { sweepProbes } from '../s3/probeplace.ts';
 import { planStage } from './planning.ts';
 import { describeDryRun } from './planreport.ts';
 import type { Sides } from './sides.ts';
