@@ -1,7 +1,8 @@
 /** The stores of a copy, from options and environment, and clients for them. */
 import { readFile } from 'node:fs/promises';
 import type { Sides } from '../../workers/copy/sides.ts';
-import { EndpointError, S3Client } from '../../workers/s3/client.ts';
+import { EndpointError } from '../../workers/s3/address.ts';
+import { S3Client } from '../../workers/s3/client.ts';
 import { ambientCredentials, profileCredentials } from '../../workers/s3/ambient.ts';
 import { CliError } from '../errors.ts';
 import type { SideFlags, StoreFlags } from './storeflags.ts';

@@ -1,5 +1,6 @@
+import { Addresses, type Addressing, type S3Address } from './address.ts';
 import type { CredentialSource } from './credentials.ts';
-import { encodeKey, encodeQuery, type QueryParameter } from './encode.ts';
+import { encodeQuery, type QueryParameter } from './encode.ts';
 import { errorFromResponse, S3Error, type S3Target } from './errors.ts';
 import type { Traffic } from './lane.ts';
 import { Lanes } from './lanes.ts';
@@ -18,7 +19,7 @@ export interface S3ClientOptions {
   /** `us-east-1` when left out, which most other stores take. */
   readonly region?: string | undefined;
   /** `Path`: endpoint/bucket/key; `Virtual`: bucket.endpoint/key. Default `Path` with an endpoint, `Virtual` without. */
-  readonly addressing?: 'Path' | 'Virtual' | undefined;
+  readonly addressing?: Addressing | undefined;
   /** PEM of a CA to trust besides the well-known ones. */
   readonly ca?: string | undefined;
   readonly credentials: CredentialSource;
@@ -42,19 +43,6 @@ export interface S3Request extends S3Target {
   readonly largest?: number;
 }
 
-/** Where a bucket or key is on the wire. */
-export interface S3Address {
-  readonly origin: string;
-  readonly host: string;
-  readonly path: string;
-}
-
-/** A store's address that cannot be used as written. */
-export class EndpointError extends Error {
-  override readonly name = 'EndpointError';
-  readonly code = 'InvalidEndpoint';
-}
-
 const defaultTimeout = 60_000;
 
 /**
@@ -63,10 +51,7 @@ const defaultTimeout = 60_000;
  */
 export class S3Client {
   readonly region: string;
-  /** `https://`, and what comes after it: a URL works these out anew whenever it is asked. */
-  readonly #scheme: string;
-  readonly #host: string;
-  readonly #addressing: 'Path' | 'Virtual';
+  readonly #addresses: Addresses;
   readonly #credentials: CredentialSource;
   readonly #retry: RetryPolicy;
   readonly #signer: Signer;
@@ -77,10 +62,7 @@ export class S3Client {
 
   constructor(options: S3ClientOptions) {
     this.region = options.region ?? 'us-east-1';
-    const endpoint = readEndpoint(options.endpoint ?? `https://s3.${this.region}.amazonaws.com`);
-    this.#scheme = `${endpoint.protocol}//`;
-    this.#host = endpoint.host;
-    this.#addressing = options.addressing ?? (options.endpoint === undefined ? 'Virtual' : 'Path');
+    this.#addresses = new Addresses(options.endpoint, options.addressing, this.region);
     this.#credentials = options.credentials;
     this.#retry = options.retry ?? defaultRetry;
     this.#signer = new Signer(this.region);
@@ -91,13 +73,7 @@ export class S3Client {
 
   /** The address of a bucket, or of a key in it. */
   address(bucket: string, key?: string): S3Address {
-    const keyPath = key === undefined ? '' : encodeKey(key);
-    if (this.#addressing === 'Virtual') {
-      const host = `${bucket}.${this.#host}`;
-      return { origin: this.#scheme + host, host, path: `/${keyPath}` };
-    }
-    const path = key === undefined ? `/${encodeKey(bucket)}` : `/${encodeKey(bucket)}/${keyPath}`;
-    return { origin: this.#scheme + this.#host, host: this.#host, path };
+    return this.#addresses.of(bucket, key);
   }
 
   /** What went out so far, and how much of it the store refused for being too much. */
@@ -144,7 +120,7 @@ export class S3Client {
     },
     signal: AbortSignal,
   ): Promise<PresignedUrl> {
-    const address = this.address(what.bucket, what.key);
+    const address = this.#addresses.of(what.bucket, what.key);
     const headers: Record<string, string> = what.createOnly === true ? { 'if-none-match': '*' } : {};
     const credentials = await this.#credentials(signal);
     const request = { ...address, method: what.method, headers, expiresIn: what.expiresIn };
@@ -178,7 +154,7 @@ export class S3Client {
 
   async #sign(request: S3Request, signal: AbortSignal): Promise<WireRequest> {
     const credentials = await this.#credentials(signal);
-    const { origin, host, path } = this.address(request.bucket, request.key);
+    const { origin, host, path } = this.#addresses.of(request.bucket, request.key);
     const query = encodeQuery(request.query ?? []);
     const payloadHash = request.body === undefined ? EMPTY_SHA256 : hashPayload(request.body);
     const signable = { method: request.method, host, path, query, headers: request.headers ?? {} };
@@ -192,27 +168,4 @@ export class S3Client {
       largest: request.largest,
     };
   }
-}
-
-function readEndpoint(text: string): URL {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    throw new EndpointError(
-      `endpoint ${JSON.stringify(text)} is not a URL; write https://host or https://host:port`,
-    );
-  }
-  const plain = url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
-  if (!plain || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    throw new EndpointError(
-      'an endpoint is https://host or http://host with an optional port and nothing else',
-    );
-  }
-  return url;
-}
-
-/** Turns an answer that cannot be what the operation promised into an error that is tried again. */
-export function badResponse(target: S3Target, status: number, detail: string): S3Error {
-  return new S3Error(target, { code: 'BadResponse', status, detail });
 }

@@ -1,7 +1,7 @@
 import type { ChecksumAlgorithm } from './checksums.ts';
-import { badResponse, type S3Client, type S3Request } from './client.ts';
+import type { S3Client, S3Request } from './client.ts';
 import { encodeComponent, encodeKey } from './encode.ts';
-import { errorFromResponse } from './errors.ts';
+import { badResponse, errorFromResponse } from './errors.ts';
 import type { WireResponse } from './exchange.ts';
 import { elementText, unquoteEtag } from './xml.ts';
 

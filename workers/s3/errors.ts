@@ -157,6 +157,11 @@ export function errorFromResponse(
   });
 }
 
+/** Turns an answer that cannot be what the operation promised into an error that is tried again. */
+export function badResponse(target: S3Target, status: number, detail: string): S3Error {
+  return new S3Error(target, { code: 'BadResponse', status, detail });
+}
+
 function sayPrintable(text: string): string {
   return text.replace(/[^\u0020-\u007e\u00a1-\ud7ff]/g, ' ').slice(0, 200);
 }

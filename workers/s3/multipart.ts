@@ -1,5 +1,6 @@
-import { badResponse, type S3Client, type S3Request } from './client.ts';
+import type { S3Client, S3Request } from './client.ts';
 import { copyTimeout, errorInSuccess, pinHeaders, readCopyResult, type CopySource } from './copies.ts';
+import { badResponse } from './errors.ts';
 import type { ByteRange } from './objects.ts';
 import { elementText, escapeXml, unquoteEtag } from './xml.ts';
 

@@ -1,6 +1,6 @@
-import { badResponse, type S3Client } from './client.ts';
+import type { S3Client } from './client.ts';
 import { printableKey, type QueryParameter } from './encode.ts';
-import { S3Error, type S3Target } from './errors.ts';
+import { badResponse, S3Error, type S3Target } from './errors.ts';
 import { USUAL_BODY, type WireResponse } from './exchange.ts';
 import { ListingError, scanListing, type ListingPage } from './listing.ts';
 import type { StreamResponse } from './transport.ts';

@@ -1,8 +1,9 @@
-import { badResponse, type S3Client, type S3Request } from './client.ts';
+import type { S3Client, S3Request } from './client.ts';
 import type { QueryParameter } from './encode.ts';
 import type { Upload } from './multipart.ts';
 import { refuseOthers } from './objects.ts';
 import type { WireResponse } from './exchange.ts';
+import { badResponse } from './errors.ts';
 import { elementText } from './xml.ts';
 
 /** An upload that is neither completed nor aborted. */
