@@ -2,7 +2,8 @@
 import { CredentialsError } from '../../workers/s3/credentials.ts';
 import type { S3Client } from '../../workers/s3/client.ts';
 import { S3Error } from '../../workers/s3/errors.ts';
-import { getObject, listObjects, putObject } from '../../workers/s3/objects.ts';
+import { listObjects } from '../../workers/s3/listpage.ts';
+import { getObject, putObject } from '../../workers/s3/objects.ts';
 import { isRetryable } from '../../workers/s3/retry.ts';
 import { ResultsError } from './errors.ts';
 import type { ResultsStore, SignedGrant, StoreCall } from './types.ts';

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { S3Access } from '../cluster/types.ts';
 import { S3Client } from '../../workers/s3/client.ts';
 import { fixedCredentials } from '../../workers/s3/credentials.ts';
-import { getObject, listObjects, putObject } from '../../workers/s3/objects.ts';
+import { listObjects } from '../../workers/s3/listpage.ts';
+import { getObject, putObject } from '../../workers/s3/objects.ts';
 import { DIGITS_MEMBER, type InputImage, readDigits, readZipMember } from './digits.ts';
 import { provideWheels, wheelIn } from './wheels.ts';
 

@@ -12,7 +12,8 @@ import { unpackLines } from '../../workers/copy/frames.ts';
 import { runCopyWorker } from '../../workers/copy/main.ts';
 import { S3Client } from '../../workers/s3/client.ts';
 import { fixedCredentials } from '../../workers/s3/credentials.ts';
-import { deleteObject, getObject, listObjects, putObject } from '../../workers/s3/objects.ts';
+import { listObjects } from '../../workers/s3/listpage.ts';
+import { deleteObject, getObject, putObject } from '../../workers/s3/objects.ts';
 import { startGrants, type GrantServer } from './grants.ts';
 import type { S3Server } from './s3server.ts';
 

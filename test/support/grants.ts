@@ -8,7 +8,7 @@ import {
   type GrantReply,
 } from '../../workers/contract/workerapi.ts';
 import type { S3Client } from '../../workers/s3/client.ts';
-import { listObjects } from '../../workers/s3/objects.ts';
+import { listObjects } from '../../workers/s3/listpage.ts';
 
 /** A stand-in of the operator's worker API for one run: grants by our own presigner, no TLS, any token. */
 export interface GrantServer {

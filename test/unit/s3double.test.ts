@@ -8,7 +8,8 @@ import {
   uploadPart,
   uploadPartCopy,
 } from '../../workers/s3/multipart.ts';
-import { deleteObject, getObject, headObject, listObjects, putObject } from '../../workers/s3/objects.ts';
+import { listObjects } from '../../workers/s3/listpage.ts';
+import { deleteObject, getObject, headObject, putObject } from '../../workers/s3/objects.ts';
 import { probeCapabilities } from '../../workers/s3/probe.ts';
 import { getTagging } from '../../workers/s3/tagging.ts';
 import { toByteString } from '../support/s3double/bytestring.ts';

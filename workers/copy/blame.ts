@@ -1,7 +1,7 @@
 /** Whose fault it is that a row could not be done: the object's, or a store's that may work again later. */
 import type { RowOutcome } from '../contract/ledger.ts';
 import { S3Error } from '../s3/errors.ts';
-import { listObjects } from '../s3/objects.ts';
+import { listObjects } from '../s3/listpage.ts';
 import { explainStoreError, Unavailable } from './problems.ts';
 import { RowFailed } from './rowfailed.ts';
 import type { TransferContext } from './transfer.ts';

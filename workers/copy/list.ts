@@ -1,6 +1,6 @@
 import type { S3Client } from '../s3/client.ts';
 import type { ListedObject, ListingPage } from '../s3/listing.ts';
-import { listObjects } from '../s3/objects.ts';
+import { listObjects } from '../s3/listpage.ts';
 
 /** A listing that goes round in circles: the store gave the same continuation token twice in a row. */
 export class ListingStuck extends Error {

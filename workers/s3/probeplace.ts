@@ -2,7 +2,8 @@ import { allOf } from './allof.ts';
 import type { S3Client } from './client.ts';
 import { S3Error } from './errors.ts';
 import { abortMultipart } from './multipart.ts';
-import { deleteObject, listObjects } from './objects.ts';
+import { listObjects } from './listpage.ts';
+import { deleteObject } from './objects.ts';
 import { listUploads } from './uploads.ts';
 
 /** Where throw-away objects go: a bucket, a prefix that may be written to, and who makes them. */

@@ -1,7 +1,7 @@
 import type { S3Client, S3Request } from './client.ts';
 import type { QueryParameter } from './encode.ts';
 import type { Upload } from './multipart.ts';
-import { refuseOthers } from './objects.ts';
+import { refuseOthers } from './listpage.ts';
 import type { WireResponse } from './exchange.ts';
 import { badResponse } from './errors.ts';
 import { elementText } from './xml.ts';

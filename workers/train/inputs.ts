@@ -5,7 +5,7 @@ import { EXIT } from '../contract/exitcodes.ts';
 import { parseAttemptKey, planIndexKey } from '../contract/keys.ts';
 import { outputsManifest } from '../contract/manifests.ts';
 import type { GetGrant } from '../contract/workerapi.ts';
-import { listObjects } from '../s3/objects.ts';
+import { listObjects } from '../s3/listpage.ts';
 import { listCopied } from './copied.ts';
 import { WorkerFailure } from './failure.ts';
 import { checkFilePath, filePathOf, quotePath } from './filepath.ts';
