@@ -4,7 +4,7 @@ import { commitMarker, RUN_RECORD, runPrefix } from '../../workers/contract/keys
 import { type RunRecord, runRecord } from '../../workers/contract/manifests.ts';
 import { Limiter } from '../kube/limiter.ts';
 import { ResultsError } from './errors.ts';
-import type { PodsLogCapture } from './capture.ts';
+import type { PodsLogCapture } from './logs/capture.ts';
 import { endingOf, isOver } from './podview.ts';
 import { type AttemptDocuments, buildRecord, serializeDocument } from './record.ts';
 import { findAttempts, sealAttempt } from './seal.ts';

@@ -1,7 +1,7 @@
 /** The spec as it goes into the record: literal values of environment variables that look secret are masked. */
 import type { PipelineRun } from '../api/types.ts';
 import type { DeepReadonly } from '../kube/types.ts';
-import { MASK, Redactor } from './redact.ts';
+import { MASK, Redactor } from './logs/redact.ts';
 
 const SECRET_NAME = /pass|secret|token|credential|private|api_?key|access_?key/i;
 

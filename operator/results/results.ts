@@ -16,7 +16,7 @@ import {
 import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger } from '../kube/logger.ts';
-import { type CaptureOptions, PodsLogCapture } from './capture.ts';
+import { type CaptureOptions, PodsLogCapture } from './logs/capture.ts';
 import { commitRecord, readRecord } from './commit.ts';
 import { ResultsIndex } from './index/database.ts';
 import { rebuildIndex } from './index/rebuild.ts';

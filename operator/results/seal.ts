@@ -14,10 +14,10 @@ import {
   type WorkerManifest,
   workerManifest,
 } from '../../workers/contract/manifests.ts';
-import { sha256Of } from './chunk.ts';
+import { sha256Of } from './logs/chunk.ts';
 import { type AttemptDocuments, type Document, serializeDocument } from './record.ts';
-import { logHead, workingContainer } from './logindex.ts';
-import { loadStoredLog, readLogIndex, sortChunks } from './resume.ts';
+import { logHead, workingContainer } from './logs/logindex.ts';
+import { loadStoredLog, readLogIndex, sortChunks } from './logs/resume.ts';
 import type { AttemptRef, ResultsStore } from './types.ts';
 
 /** Reads a manifest; undefined when it is missing, malformed or about somebody else. */

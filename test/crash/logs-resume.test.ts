@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../operator/kube/clock.ts';
 import { silentLogger } from '../../operator/kube/logger.ts';
-import { PodsLogCapture } from '../../operator/results/capture.ts';
+import { PodsLogCapture } from '../../operator/results/logs/capture.ts';
 import type { ResultsStore } from '../../operator/results/types.ts';
 import { attemptRef, FakeContainerLog, podOf, textLines } from '../support/results/fakepods.ts';
 import { MemoryStore } from '../support/results/memorystore.ts';

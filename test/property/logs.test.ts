@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compressChunk, openChunk } from '../../operator/results/chunk.ts';
+import { compressChunk, openChunk } from '../../operator/results/logs/chunk.ts';
 import { mergeFrames } from '../../operator/results/api/merge.ts';
-import { LineSplitter, type LinePiece } from '../../operator/results/lines.ts';
-import { DEFAULT_PATTERNS, MASK, Redactor } from '../../operator/results/redact.ts';
+import { LineSplitter, type LinePiece } from '../../operator/results/logs/lines.ts';
+import { DEFAULT_PATTERNS, MASK, Redactor } from '../../operator/results/logs/redact.ts';
 import {
   canonicalTime,
   chunkSequence,

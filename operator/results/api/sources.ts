@@ -5,11 +5,11 @@ import type { ChunkEntry, LogIndex } from '../../../workers/contract/manifests.t
 import { stageKind } from '../../api/defaults.ts';
 import type { PipelineRun } from '../../api/types.ts';
 import type { DeepReadonly } from '../../kube/types.ts';
-import { openChunk, sha256Of, ChunkError } from '../chunk.ts';
+import { openChunk, sha256Of, ChunkError } from '../logs/chunk.ts';
 import { findAttempts } from '../seal.ts';
-import type { HeldBytes } from '../containerlog.ts';
-import { readLogIndex } from '../resume.ts';
-import type { PodsLogCapture } from '../capture.ts';
+import type { HeldBytes } from '../logs/containerlog.ts';
+import { readLogIndex } from '../logs/resume.ts';
+import type { PodsLogCapture } from '../logs/capture.ts';
 import type { AttemptRef, ResultsStore } from '../types.ts';
 import { readRecord } from '../commit.ts';
 

@@ -1,5 +1,5 @@
 /** Reads a stored log back, by its index alone, checking everything that the index says. */
-import { openChunk } from '../../../operator/results/chunk.ts';
+import { openChunk } from '../../../operator/results/logs/chunk.ts';
 import type { AttemptRef, ResultsStore } from '../../../operator/results/types.ts';
 import { chunkKey, logIndexKey, runPrefix } from '../../../workers/contract/keys.ts';
 import { decodeFrames } from '../../../workers/contract/logframes.ts';

@@ -1,11 +1,11 @@
 /** Stores chunks. A key never gets a second content, and what is stored is what the entry says. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chunkKey, type AttemptKey } from '../../workers/contract/keys.ts';
-import { chunkSequence, type LogContainer } from '../../workers/contract/logframes.ts';
-import type { ChunkEntry } from '../../workers/contract/manifests.ts';
+import { chunkKey, type AttemptKey } from '../../../workers/contract/keys.ts';
+import { chunkSequence, type LogContainer } from '../../../workers/contract/logframes.ts';
+import type { ChunkEntry } from '../../../workers/contract/manifests.ts';
 import { compressChunk, inspectChunk, sha256Of } from './chunk.ts';
-import { Limiter } from '../kube/limiter.ts';
-import type { ResultsStore } from './types.ts';
+import { Limiter } from '../../kube/limiter.ts';
+import type { ResultsStore } from '../types.ts';
 
 /** Where the next chunk of a container goes. */
 export interface ChunkPlace {

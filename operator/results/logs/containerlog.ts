@@ -1,8 +1,8 @@
 /** The log of one container as it is stored so far: takes lines, cuts chunks, and knows where it stands. */
-import { encodeFrame, MAX_FRAME_BYTES, type LogContainer } from '../../workers/contract/logframes.ts';
-import type { ChunkEntry } from '../../workers/contract/manifests.ts';
-import type { AttemptKey } from '../../workers/contract/keys.ts';
-import type { Clock } from '../kube/clock.ts';
+import { encodeFrame, MAX_FRAME_BYTES, type LogContainer } from '../../../workers/contract/logframes.ts';
+import type { ChunkEntry } from '../../../workers/contract/manifests.ts';
+import type { AttemptKey } from '../../../workers/contract/keys.ts';
+import type { Clock } from '../../kube/clock.ts';
 import { FrameBatch } from './batch.ts';
 import type { ChunkSink } from './chunksink.ts';
 import type { LinePiece } from './lines.ts';

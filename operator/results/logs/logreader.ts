@@ -3,10 +3,10 @@
  * more after the end, because a stream that was followed may stop early without saying so.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PodLogOptions } from '../kube/client.ts';
-import type { Logger } from '../kube/logger.ts';
+import type { PodLogOptions } from '../../kube/client.ts';
+import type { Logger } from '../../kube/logger.ts';
 import type { ContainerLog } from './containerlog.ts';
-import type { Limiter } from '../kube/limiter.ts';
+import type { Limiter } from '../../kube/limiter.ts';
 import { type LinePiece, LineSplitter } from './lines.ts';
 
 /** `terminated`: the container ended and the pod is there; `gone`: the pod is not. */

@@ -1,5 +1,5 @@
 /** Takes the body of pods/log apart: lines with their time in front, however the bytes arrive. */
-import { canonicalTime, MAX_FRAME_BYTES } from '../../workers/contract/logframes.ts';
+import { canonicalTime, MAX_FRAME_BYTES } from '../../../workers/contract/logframes.ts';
 
 /** Longest part of a line that is looked at as a whole. */
 const PIECE_BYTES = 16 * MAX_FRAME_BYTES;

@@ -1,21 +1,21 @@
 /** The logs of one pod: which containers are read, and when all of them are. */
-import { RUN_RECORD, runPrefix } from '../../workers/contract/keys.ts';
-import type { LogContainer } from '../../workers/contract/logframes.ts';
-import type { ChunkEntry, LogIndex } from '../../workers/contract/manifests.ts';
-import type { PodLogOptions } from '../kube/client.ts';
-import type { Clock } from '../kube/clock.ts';
-import type { Logger } from '../kube/logger.ts';
-import type { DeepReadonly, Pod } from '../kube/types.ts';
+import { RUN_RECORD, runPrefix } from '../../../workers/contract/keys.ts';
+import type { LogContainer } from '../../../workers/contract/logframes.ts';
+import type { ChunkEntry, LogIndex } from '../../../workers/contract/manifests.ts';
+import type { PodLogOptions } from '../../kube/client.ts';
+import type { Clock } from '../../kube/clock.ts';
+import type { Logger } from '../../kube/logger.ts';
+import type { DeepReadonly, Pod } from '../../kube/types.ts';
 import { type ChunkSink, ForeignChunkError } from './chunksink.ts';
 import { ContainerLog, type HeldBytes } from './containerlog.ts';
 import { insist } from './insist.ts';
-import type { Limiter } from '../kube/limiter.ts';
+import type { Limiter } from '../../kube/limiter.ts';
 import { AttemptIndex, workingContainer } from './logindex.ts';
 import { type ContainerState, LogReader, type ReaderTiming, type ReadResult } from './logreader.ts';
-import { isOver, startedContainers } from './podview.ts';
+import { isOver, startedContainers } from '../podview.ts';
 import type { SecretPattern } from './redact.ts';
 import { loadStoredLog, positionOf } from './resume.ts';
-import type { AttemptRef, ResultsStore } from './types.ts';
+import type { AttemptRef, ResultsStore } from '../types.ts';
 
 export interface PodCaptureDeps {
   store: ResultsStore;

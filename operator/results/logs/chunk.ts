@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
-import { decodeFrames, type LogFrame } from '../../workers/contract/logframes.ts';
-import type { ChunkEntry } from '../../workers/contract/manifests.ts';
+import { decodeFrames, type LogFrame } from '../../../workers/contract/logframes.ts';
+import type { ChunkEntry } from '../../../workers/contract/manifests.ts';
 
 /** Most raw bytes of a chunk that a reader takes; see cut.ts for those that we write. */
 const MAX_CHUNK_BYTES = 16 * 1024 * 1024;

@@ -1,9 +1,9 @@
 /** `logs.json` of one attempt: what is stored of its log, what is missing, and when it is worth writing that down. */
-import { logIndexKey } from '../../workers/contract/keys.ts';
-import type { LogContainer } from '../../workers/contract/logframes.ts';
-import type { ChunkEntry, LogGap, LogIndex } from '../../workers/contract/manifests.ts';
+import { logIndexKey } from '../../../workers/contract/keys.ts';
+import type { LogContainer } from '../../../workers/contract/logframes.ts';
+import type { ChunkEntry, LogGap, LogIndex } from '../../../workers/contract/manifests.ts';
 import { sortChunks, type StoredLog } from './resume.ts';
-import type { AttemptRef, ResultsStore } from './types.ts';
+import type { AttemptRef, ResultsStore } from '../types.ts';
 
 /** The index is written again after so many chunks, or when the last writing is so long ago … */
 const INDEX_EVERY_CHUNKS = 64;

@@ -1,17 +1,17 @@
 /** Log capture of all workers: one PodCapture per pod, shared bounds, and the waiting for the end. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ChunkEntry, LogIndex } from '../../workers/contract/manifests.ts';
-import type { PodLogOptions } from '../kube/client.ts';
-import type { Clock } from '../kube/clock.ts';
-import type { Logger } from '../kube/logger.ts';
-import type { DeepReadonly, Pod } from '../kube/types.ts';
+import type { ChunkEntry, LogIndex } from '../../../workers/contract/manifests.ts';
+import type { PodLogOptions } from '../../kube/client.ts';
+import type { Clock } from '../../kube/clock.ts';
+import type { Logger } from '../../kube/logger.ts';
+import type { DeepReadonly, Pod } from '../../kube/types.ts';
 import { ChunkSink } from './chunksink.ts';
 import type { HeldBytes } from './containerlog.ts';
-import { Limiter } from '../kube/limiter.ts';
+import { Limiter } from '../../kube/limiter.ts';
 import { READER_TIMING, type ReaderTiming } from './logreader.ts';
 import { PodCapture, type PodCaptureDeps } from './podcapture.ts';
 import type { SecretPattern } from './redact.ts';
-import type { AttemptRef, LogBounds, LogCapture, ResultsStore } from './types.ts';
+import type { AttemptRef, LogBounds, LogCapture, ResultsStore } from '../types.ts';
 
 export interface CaptureOptions {
   store: ResultsStore;

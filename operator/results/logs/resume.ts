@@ -1,16 +1,21 @@
 /** Finds out from the bucket alone how far the log of an attempt is stored. */
-import { chunkKey, logIndexKey, type AttemptKey } from '../../workers/contract/keys.ts';
+import { chunkKey, logIndexKey, type AttemptKey } from '../../../workers/contract/keys.ts';
 import {
   encodeFrame,
   type LogContainer,
   LOG_CONTAINERS,
   readSequence,
-} from '../../workers/contract/logframes.ts';
-import { type ChunkEntry, type LogIndex, logIndex, MAX_LOG_INDEX } from '../../workers/contract/manifests.ts';
+} from '../../../workers/contract/logframes.ts';
+import {
+  type ChunkEntry,
+  type LogIndex,
+  logIndex,
+  MAX_LOG_INDEX,
+} from '../../../workers/contract/manifests.ts';
 import { ChunkError, inspectChunk, openChunk } from './chunk.ts';
 import { entryOf } from './chunksink.ts';
 import { RecentFrames } from './recent.ts';
-import type { ResultsStore } from './types.ts';
+import type { ResultsStore } from '../types.ts';
 
 /** Where the log of one container goes on. */
 export interface StoredPosition {

@@ -1,6 +1,6 @@
 /** A log waits for its store: nothing of it is given up because the store is down. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from '../kube/logger.ts';
+import type { Logger } from '../../kube/logger.ts';
 
 export interface InsistOptions {
   podUID: string;
