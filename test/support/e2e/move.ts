@@ -39,11 +39,19 @@ export async function beginMove(bed: Bed, objects: number, everyMs: number): Pro
     stages: [{ name: 'arrange', workers: WORKERS, ...ownNode, copy }],
   });
   const end = Date.now() + 120_000;
+  // A worker that is lost meanwhile is gone, and so is why, when the time is over.
+  const ended = new Map<string, unknown>();
   for (;;) {
-    const pods = (await bed.pods(uid, 'arrange')).filter((pod) => pod.status?.phase === 'Running');
+    const all = await bed.pods(uid, 'arrange');
+    for (const { metadata, spec, status } of all)
+      if (status?.phase === 'Failed') ended.set(metadata.name ?? '', { node: spec.nodeName, ...status });
+    const pods = all.filter((pod) => pod.status?.phase === 'Running');
     if (new Set(pods.map(workerIndex)).size === WORKERS) return { name, uid, slow, pods };
-    if (Date.now() > end)
-      throw new Error(`only ${pods.length} workers came: ${JSON.stringify(await bed.get(name))}`);
+    const run = await bed.get(name);
+    if (Date.now() > end || run?.status?.outcome !== undefined) {
+      const what = [run?.status, ...ended.values()].map((one) => JSON.stringify(one)).join('\n');
+      throw new Error(`only ${pods.length} workers came at the same time: ${what}`);
+    }
     await sleep(100);
   }
 }
