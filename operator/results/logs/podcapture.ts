@@ -2,51 +2,31 @@
 import { RUN_RECORD, runPrefix } from '../../../workers/contract/keys.ts';
 import type { LogContainer } from '../../../workers/contract/logframes.ts';
 import type { ChunkEntry, LogIndex } from '../../../workers/contract/manifests.ts';
-import type { PodLogOptions } from '../../kube/client.ts';
-import type { Clock } from '../../kube/clock.ts';
-import type { Logger } from '../../kube/logger.ts';
-import type { DeepReadonly, Pod } from '../../kube/types.ts';
-import { type ChunkSink, ForeignChunkError } from './chunksink.ts';
-import { ContainerLog, type HeldBytes } from './containerlog.ts';
-import { insist } from './insist.ts';
 import type { Limiter } from '../../kube/limiter.ts';
-import { AttemptIndex, workingContainer } from './logindex.ts';
-import { type ContainerState, LogReader, type ReaderTiming, type ReadResult } from './logreader.ts';
+import type { DeepReadonly, Pod } from '../../kube/types.ts';
 import { isOver, startedContainers } from '../podview.ts';
-import type { SecretPattern } from './redact.ts';
-import { loadStoredLog, positionOf } from './resume.ts';
-import type { AttemptRef, ResultsStore } from '../types.ts';
+import type { AttemptRef } from '../types.ts';
+import { type CaptureHost, ContainerCapture, type ContainerCaptureDeps } from './containercapture.ts';
+import type { HeldBytes } from './containerlog.ts';
+import { insist } from './insist.ts';
+import { AttemptIndex, workingContainer } from './logindex.ts';
+import type { ContainerState } from './logreader.ts';
+import { loadStoredLog } from './resume.ts';
 
-export interface PodCaptureDeps {
-  store: ResultsStore;
+export interface PodCaptureDeps extends ContainerCaptureDeps {
   cluster: string;
-  readLog: (options: PodLogOptions) => AsyncIterable<Uint8Array>;
-  sink: ChunkSink;
-  following: Limiter;
-  finishing: Limiter;
-  lingering: Limiter;
   /** Reading what is stored of a log: an index may be large. */
   loading: Limiter;
-  timing: ReaderTiming;
-  patterns?: readonly SecretPattern[] | undefined;
-  clock: Clock;
-  logger: Logger;
   /** A chunk was stored: for metrics and for those who follow. */
   onChunk(entry: ChunkEntry): void;
-}
-
-interface Reading {
-  state: ContainerState;
-  log: ContainerLog | undefined;
-  reader: LogReader | undefined;
-  result: ReadResult | undefined;
 }
 
 export class PodCapture {
   readonly #deps: PodCaptureDeps;
   readonly #prefix: string;
   readonly #controller = new AbortController();
-  readonly #readings = new Map<LogContainer, Reading>();
+  readonly #containers = new Map<LogContainer, ContainerCapture>();
+  readonly #host: CaptureHost;
   readonly #loaded: Promise<void>;
   #isLoaded = false;
   #concluding = false;
@@ -65,6 +45,17 @@ export class PodCapture {
     this.#deps = deps;
     this.#prefix = runPrefix({ ...attempt, cluster: deps.cluster });
     this.#index = new AttemptIndex(deps.store, this.#prefix);
+    this.#host = {
+      prefix: this.#prefix,
+      index: this.#index,
+      signal: this.#controller.signal,
+      attempt: () => this.#attempt,
+      insist: (work) => this.#insist(work),
+      insistLoading: (work) => this.#insistLoading(work),
+      writeIndex: (signal) => this.#index.write(this.#attempt, this.#settled, signal),
+      stored: (entry) => this.#stored(entry),
+      wentForward: () => this.#goForward(),
+    };
     this.#progressAt = deps.clock.monotonicMs();
     this.#loaded = this.#load();
     this.#loaded.catch(() => undefined);
@@ -104,10 +95,8 @@ export class PodCapture {
   /** By container, what is there of its log beyond the index. */
   held(): Map<string, HeldBytes> {
     const held = new Map<string, HeldBytes>();
-    for (const [container, { log }] of this.#readings) {
-      const there = log?.held;
+    for (const [container, { held: there }] of this.#containers)
       if (there !== undefined && there.raw.length > 0) held.set(container, there);
-    }
     return held;
   }
 
@@ -115,15 +104,12 @@ export class PodCapture {
   conclude(): void {
     if (this.#concluding) return;
     this.#concluding = true;
-    for (const { log, reader } of this.#readings.values()) {
-      log?.hurry();
-      reader?.conclude();
-    }
+    for (const capture of this.#containers.values()) capture.conclude();
   }
 
   /** Resolves when everything that was read by now is stored. */
   async storeHeld(): Promise<void> {
-    await Promise.all([...this.#readings.values()].map(async ({ log }) => await log?.flush()));
+    await Promise.all([...this.#containers.values()].map(async (capture) => await capture.storeHeld()));
   }
 
   /** Stops without storing anything more: whoever comes next goes on from what is stored. */
@@ -142,10 +128,10 @@ export class PodCapture {
     if (!this.#settled) {
       this.#closed = true;
       this.#controller.abort(new Error(reason));
-      for (const [container, { result, reader }] of this.#readings)
-        if (result === undefined) this.#index.addGap(container, withError(reason, reader?.lastError));
+      for (const [container, { ended, lastError }] of this.#containers)
+        if (!ended) this.#index.addGap(container, withError(reason, lastError));
       // Its worker has reported, so it ran, and nobody has said so.
-      if (this.#readings.size === 0) this.#index.addGap(workingContainer(this.#attempt), reason);
+      if (this.#containers.size === 0) this.#index.addGap(workingContainer(this.#attempt), reason);
       this.#settled = true;
     }
     await this.#writing.catch(() => undefined);
@@ -185,96 +171,35 @@ export class PodCapture {
     const over = this.#gone || (this.#pod !== undefined && isOver(this.#pod));
     for (const { name, ended } of this.#pod === undefined ? [] : startedContainers(this.#pod))
       this.#note(name, ended ? 'terminated' : 'running');
-    for (const name of this.#readings.keys()) {
+    for (const name of this.#containers.keys()) {
       if (this.#gone) this.#note(name, 'gone');
       else if (over) this.#note(name, 'terminated');
     }
-    if (!over || [...this.#readings.values()].some(({ result }) => result === undefined)) return;
+    if (!over || [...this.#containers.values()].some(({ ended }) => !ended)) return;
     this.#closed = true;
     this.#finish().catch((error: unknown) => this.#complain(error, 'a log was not finished'));
   }
 
   #note(name: LogContainer, state: ContainerState): void {
-    const reading = this.#readings.get(name);
-    if (reading !== undefined) {
-      reading.state = state;
-      reading.reader?.note(state);
+    const known = this.#containers.get(name);
+    if (known !== undefined) {
+      known.note(state);
       return;
     }
-    const fresh: Reading = { state, log: undefined, reader: undefined, result: undefined };
-    this.#readings.set(name, fresh);
-    this.#read(name, fresh).catch((error: unknown) => this.#complain(error, 'a log reader failed'));
+    const fresh = new ContainerCapture(name, state, { host: this.#host, deps: this.#deps });
+    if (this.#concluding) fresh.conclude();
+    this.#containers.set(name, fresh);
+    this.#read(fresh).catch((error: unknown) => this.#complain(error, 'a log reader failed'));
   }
 
-  async #read(container: LogContainer, reading: Reading): Promise<void> {
-    for (;;) {
-      try {
-        reading.result = await this.#readFrom(container, reading);
-        break;
-      } catch (error) {
-        if (!(error instanceof ForeignChunkError)) throw error;
-        const stored = await this.#insistLoading((signal) =>
-          loadStoredLog(this.#deps.store, this.#prefix, this.#attempt, signal),
-        );
-        this.#index.reload(container, stored);
-      }
-    }
-    if (!reading.result.complete) this.#index.addGap(container, reading.result.reason);
+  async #read(capture: ContainerCapture): Promise<void> {
+    await capture.run();
     this.#goForward();
     this.#advanceLoaded();
   }
 
   #goForward(): void {
     this.#progressAt = this.#deps.clock.monotonicMs();
-  }
-
-  async #readFrom(container: LogContainer, reading: Reading): Promise<ReadResult> {
-    const { store, sink, clock, patterns, readLog, following, finishing, lingering, logger, timing } =
-      this.#deps;
-    const { signal } = this.#controller;
-    const stored = await this.#insistLoading((inner) =>
-      positionOf(store, this.#prefix, this.#attempt, this.#index.chunks, container, inner),
-    );
-    if (this.#index.takeFirst())
-      await this.#insist((inner) => this.#index.write(this.#attempt, this.#settled, inner));
-    const log = new ContainerLog({
-      container,
-      prefix: this.#prefix,
-      attempt: this.#attempt,
-      sink,
-      clock,
-      patterns,
-      stored,
-      signal,
-      onChunk: (entry) => this.#stored(entry),
-    });
-    const target = { namespace: this.#attempt.namespace, pod: this.#attempt.podName, container };
-    const reader = new LogReader({
-      target,
-      readLog,
-      log,
-      following,
-      finishing,
-      lingering,
-      logger,
-      timing,
-      signal,
-      // A kubelet that serves a log to its end, again and again, is there; that it shows the end may take it long.
-      onEndOfStream: () => this.#goForward(),
-    });
-    reading.log = log;
-    reading.reader = reader;
-    reader.note(reading.state);
-    if (this.#concluding) {
-      log.hurry();
-      reader.conclude();
-    }
-    try {
-      return await reader.run();
-    } finally {
-      log.discard();
-      reading.log = undefined;
-    }
   }
 
   #stored(entry: ChunkEntry): void {
