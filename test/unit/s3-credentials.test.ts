@@ -8,7 +8,7 @@ import { blameObject } from '../../workers/copy/blame.ts';
 import { endOfError } from '../../workers/copy/ending.ts';
 import { resolveJob } from '../../workers/copy/job.ts';
 import { enableLinearExpressions } from '../../workers/copy/linear.ts';
-import { PlanProblems } from '../../workers/copy/problems.ts';
+import { explainStoreError, PlanProblems } from '../../workers/copy/problems.ts';
 import { ambientCredentials } from '../../workers/s3/ambient.ts';
 import { S3Client } from '../../workers/s3/client.ts';
 import { CredentialsError, keepFresh } from '../../workers/s3/credentials.ts';
@@ -174,6 +174,32 @@ describe('a copy whose credentials are not to be had', () => {
     expect(endOfError(new CredentialsError('none'), undefined)).toMatchObject({
       exitCode: EXIT.unavailable,
       reason: 'StoreUnavailable',
+    });
+  });
+
+  test('is refused by its plan only where there were never any and nobody was slow to give them', async () => {
+    let answer = Promise.withResolvers<Credentials>();
+    let now = 0;
+    const fetch = (): Promise<Credentials> => answer.promise;
+    const source = keepFresh(fetch, { now: () => now, patience: 5 });
+    const end = async (): Promise<unknown> => {
+      const error: unknown = await source(never).catch((thrown: unknown) => thrown);
+      const role = { field: 'source', store: 'lake', endpoint: 'http://lake', bucket: 'b' };
+      return endOfError(explainStoreError(error, role), undefined);
+    };
+    expect(await end()).toMatchObject({ exitCode: EXIT.unavailable, reason: 'StoreUnavailable' });
+    answer = Promise.withResolvers();
+    answer.reject(new CredentialsError('none'));
+    expect(await end()).toMatchObject({ exitCode: EXIT.planRefused, reason: 'StoreUnavailable' });
+    answer = Promise.withResolvers();
+    answer.resolve({ accessKeyId: 'a', secretAccessKey: 's', expiration: new Date(60_000) });
+    await source(never);
+    now = 60_000;
+    answer = Promise.withResolvers();
+    answer.reject(new CredentialsError('none'));
+    expect(await end()).toMatchObject({
+      exitCode: EXIT.unavailable,
+      message: 'store lake: none',
     });
   });
 

@@ -129,7 +129,8 @@ export interface StoreRole {
 export function explainStoreError(error: unknown, role: StoreRole): unknown {
   const where = `store ${role.store} (${role.endpoint})`;
   if (error instanceof CredentialsError) {
-    return new PlanRefused(`store ${role.store}: ${error.message}`, 1, 'StoreUnavailable');
+    const text = `store ${role.store}: ${error.message}`;
+    return error.passing ? new Unavailable(text) : new PlanRefused(text, 1, 'StoreUnavailable');
   }
   if (!(error instanceof S3Error)) return error;
   const refuse = (text: string): PlanRefused => new PlanRefused(text, 1, 'StoreUnavailable');

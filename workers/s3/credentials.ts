@@ -8,6 +8,16 @@ export type CredentialSource = (signal: AbortSignal) => Promise<Credentials>;
 export class CredentialsError extends Error {
   override readonly name = 'CredentialsError';
   readonly code = 'CredentialsMissing';
+  /** Whether they may yet come: whoever gives them was slow, or has given some before. */
+  readonly passing: boolean;
+
+  constructor(
+    message: string,
+    { passing = false, ...options }: ErrorOptions & { readonly passing?: boolean } = {},
+  ) {
+    super(message, options);
+    this.passing = passing;
+  }
 }
 
 /** Credentials that never change, for tests and for callers that hold them already. */
@@ -39,6 +49,9 @@ export function keepFresh(
     try {
       current = await within(patience, fetch());
       return current;
+    } catch (error) {
+      if (current === undefined || !(error instanceof CredentialsError)) throw error;
+      throw new CredentialsError(error.message, { passing: true, cause: error });
     } finally {
       renewal = undefined;
     }
@@ -57,7 +70,7 @@ export function keepFresh(
 
 async function within<T>(patience: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const error = new CredentialsError(`no credentials came within ${patience / 1000} s`);
+  const error = new CredentialsError(`no credentials came within ${patience / 1000} s`, { passing: true });
   const timer = setTimeout(() => late.reject(error), patience);
   try {
     return await Promise.race([work, late.promise]);
