@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { S3Client } from '../../workers/s3/client.ts';
 import { copyObject } from '../../workers/s3/copies.ts';
 import { fixedCredentials } from '../../workers/s3/credentials.ts';
+import { Lane } from '../../workers/s3/lane.ts';
 import { completeMultipart, uploadPartCopy } from '../../workers/s3/multipart.ts';
 import { deleteObject, getObject, headObject, openObject, putObject } from '../../workers/s3/objects.ts';
 import { listUploads } from '../../workers/s3/uploads.ts';
@@ -171,6 +172,31 @@ describe('a store that asks for fewer requests', () => {
         : response.end('<CopyObjectResult><ETag>"e"</ETag></CopyObjectResult>');
     await copyObject(client, { source: { bucket: 'a', key: 's', etag: 'e' }, ...object }, never);
     expect(client.traffic).toEqual({ sent: 2, throttled: 1 });
+  });
+
+  test('slows down once for all that had passed before, also those that waited for a connection', async () => {
+    const refuse = vi.spyOn(Lane.prototype, 'refused');
+    const held: ServerResponse[] = [];
+    handle = (_request, response) => void held.push(response);
+    const single = new S3Client({
+      endpoint: client.address('b').origin,
+      credentials: fixedCredentials({ accessKeyId: 'A', secretAccessKey: 's' }),
+      connections: 1,
+      retry: { attempts: 1, baseDelay: 1, maxDelay: 1 },
+    });
+    const both = Promise.allSettled([getObject(single, object, never), getObject(single, object, never)]);
+    while (single.traffic.sent < 2) await sleep(1);
+    const slowedAt = performance.now();
+    for (let count = 1; count <= 2; count += 1) {
+      await vi.waitFor(() => expect(held).toHaveLength(count), { timeout: 120_000 });
+      held.at(-1)?.writeHead(503).end(error('SlowDown'));
+    }
+    await both;
+    const passedAt = refuse.mock.calls.map(([sentAt]) => sentAt);
+    refuse.mockRestore();
+    expect(passedAt).toHaveLength(2);
+    for (const time of passedAt) expect(time).toBeLessThanOrEqual(slowedAt);
+    await single.close();
   });
 
   test('who waits for his turn can be told to stop', async () => {

@@ -137,9 +137,10 @@ export class S3Client {
     const lane = this.#lanes.of(request.bucket, reads ? 'read' : 'write');
     const turn = lane.enter(signal);
     if (turn !== undefined) await turn;
+    // For its lane a request that waits for a place is under way: it was let through at the rate of this moment.
+    const sentAt = performance.now();
     const place = this.#places.enter(signal);
     if (place !== undefined) await place;
-    const sentAt = performance.now();
     try {
       const result = await attempt();
       lane.succeeded(sentAt);
