@@ -22,6 +22,7 @@ function resultsWith(other: Partial<ResultsStore>): ResultsStore {
   const { results } = bed;
   return {
     list: (stage) => results.list(stage),
+    listBelow: (stage, prefix) => results.listBelow(stage, prefix),
     prepare: () => results.prepare(),
     put: (key, body, signal) => results.put(key, body, signal),
     get: (key, signal) => results.get(key, signal),

@@ -358,6 +358,10 @@ test('what a large copy has stored is listed in pages, which have everything onc
   }
   expect(pages.map(({ length }) => length)).toEqual([5_000, 5_000, 1_002]);
   expect(pages.flat().toSorted()).toEqual(keys.toSorted());
+  // So a worker finds what is stored of one shard.
+  const shard = { list: ['arrange'], after: 'arrange/ledger/6000/' };
+  const { existing } = grantReply.parse((await send(ROUTES.grants, shard)).body);
+  expect(existing[0]?.key).toBe('arrange/ledger/6000/done.json');
   const foreign = await send(ROUTES.grants, { list: ['arrange'], after: 'train/plan/0.zst' });
   expect(foreign.body).toMatchObject({ code: 'NotGranted' });
 });

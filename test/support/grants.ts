@@ -1,5 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { mayGet, mayPut, runPrefix, type Caller } from '../../workers/contract/keys.ts';
+import {
+  ledgerPrefix,
+  mayGet,
+  mayPut,
+  planPrefix,
+  runPrefix,
+  type Caller,
+} from '../../workers/contract/keys.ts';
 import {
   grantRequest,
   plannedRequest,
@@ -50,19 +57,26 @@ export async function startGrants(
     const { url, headers } = await client.presign(what, signal);
     return { key, url, headers: { ...headers } };
   };
-  const list = async (stage: string): Promise<string[]> => {
+  const list = async (below: string): Promise<string[]> => {
     const keys: string[] = [];
     let token: string | undefined;
     do {
-      const page = await listObjects(
-        client,
-        { bucket: where.bucket, prefix: `${prefix}${stage}/`, token },
-        signal,
-      );
+      const what = { bucket: where.bucket, prefix: prefix + below, token };
+      const page = await listObjects(client, what, signal);
       keys.push(...page.objects.map((object) => object.key.slice(prefix.length)));
       token = page.nextToken;
     } while (token !== undefined);
     return keys;
+  };
+  /** First the plan, then the ledger, from a key or prefix on. */
+  const listStage = async (stage: string, after: string): Promise<string[]> => {
+    const parts = [planPrefix(stage), ledgerPrefix(stage)];
+    const first = Math.max(
+      0,
+      parts.findIndex((below) => after.startsWith(below)),
+    );
+    const keys = await Promise.all(parts.slice(first).map(list));
+    return keys.flatMap((part, n) => (n === 0 ? part.filter((key) => key > after) : part));
   };
   const grant = async (token: string, body: unknown): Promise<GrantReply | string> => {
     const asked = grantRequest.parse(body);
@@ -71,7 +85,9 @@ export async function startGrants(
     const refused =
       asked.put?.find((key) => !mayPut(caller, key)) ?? asked.get?.find((key) => !mayGet(caller, key));
     if (refused !== undefined) return `not yours: ${refused}`;
-    const existing = (await Promise.all((asked.list ?? []).map(list)))
+    const existing = (
+      await Promise.all((asked.list ?? []).map((stage) => listStage(stage, asked.after ?? '')))
+    )
       .flat()
       .filter((key) => mayGet(caller, key));
     return {

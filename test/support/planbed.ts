@@ -85,8 +85,7 @@ export class PlanBed {
     const index = await readPlanIndex(results, stage, existing, signal);
     if (index === undefined) throw new Error('the plan was not stored');
     const rows: PlanRow[] = [];
-    for (const shard of index.shards)
-      rows.push(...(await readShard(results, stage, existing, shard, signal)));
+    for (const shard of index.shards) rows.push(...(await readShard(results, stage, shard, signal)));
     return { index, rows };
   }
 

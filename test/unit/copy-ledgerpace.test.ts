@@ -22,6 +22,7 @@ test('a copy of many days has no more segments than can be listed, and never wai
   let segments = 0;
   const results: ResultsStore = {
     list: async () => new Set<string>(),
+    listBelow: async () => new Set<string>(),
     get: async () => Buffer.alloc(0),
     prepare: async () => undefined,
     put: async () => {

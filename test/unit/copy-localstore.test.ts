@@ -2,7 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ledgerDoneKey, ledgerSegmentKey, planIndexKey, planShardKey } from '../../workers/contract/keys.ts';
+import {
+  ledgerDoneKey,
+  ledgerSegmentKey,
+  planIndexKey,
+  planShardKey,
+  shardLedgerPrefix,
+} from '../../workers/contract/keys.ts';
 import { LocalStore } from '../../workers/copy/localstore.ts';
 
 const signal = AbortSignal.timeout(60_000);
@@ -22,6 +28,8 @@ test('what is written is listed by its key and read back, also by another proces
   await store.put(planIndexKey('other'), Buffer.from('of another stage'), signal);
   const again = new LocalStore(root);
   expect(await again.list('copy')).toEqual(new Set(keys));
+  expect(await again.listBelow('copy', shardLedgerPrefix('copy', 0))).toEqual(new Set(keys.slice(2)));
+  expect(await again.listBelow('copy', shardLedgerPrefix('copy', 1))).toEqual(new Set());
   for (const key of keys) expect((await again.get(key, signal)).toString()).toBe(key);
 });
 

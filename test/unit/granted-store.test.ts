@@ -11,7 +11,10 @@ function listing(keys: readonly string[], pageLength: number) {
   const grant = (key: string) => ({ key, url: `https://store.test/${key}` });
   const grants = async (request: GrantRequest): Promise<GrantReply> => {
     asked.push(request);
-    const from = request.after === undefined || request.after === '' ? 0 : keys.indexOf(request.after) + 1;
+    const { after = '' } = request;
+    const from = keys.includes(after)
+      ? keys.indexOf(after) + 1
+      : keys.findIndex((key) => key.startsWith(after));
     const page = request.list === undefined ? [] : keys.slice(from, from + pageLength);
     const more = from + page.length < keys.length ? page.at(-1) : undefined;
     const get = (request.get ?? []).map(grant);
@@ -42,4 +45,23 @@ test('keys of which no URL was kept are read as well', async () => {
   const last = 'arrange/ledger/20001/done.json';
   expect(String(await store.get(last, signal))).toBe(last);
   expect(asked.slice(before)).toEqual([{ get: [last] }]);
+});
+
+test('one shard of many is listed by itself, and only its URLs are kept', async () => {
+  const keys = Array.from({ length: 1_000 }, (_, shard) => [
+    `arrange/ledger/${shard}/a.zst`,
+    `arrange/ledger/${shard}/done.json`,
+  ]).flat();
+  const { api, asked } = listing(keys, 5);
+  const store = new GrantedStore(api);
+  const [first, done] = ['arrange/ledger/7/a.zst', 'arrange/ledger/7/done.json'];
+  expect([...(await store.listBelow('arrange', 'arrange/ledger/7/', signal))]).toEqual([first, done]);
+  expect(asked).toEqual([{ list: ['arrange'], after: 'arrange/ledger/7/' }]);
+  const other = 'arrange/ledger/8/a.zst';
+  expect(String(await store.get(first, signal))).toBe(first);
+  expect(String(await store.get(other, signal))).toBe(other);
+  expect(asked.slice(1)).toEqual([{ get: [other] }]);
+  await store.listBelow('arrange', 'arrange/ledger/9/', signal);
+  expect(String(await store.get(done, signal))).toBe(done);
+  expect(asked.slice(3)).toEqual([{ get: [done] }]);
 });

@@ -45,6 +45,7 @@ export const planIndexKey = (stage: string): string => `${stage}/plan/index.json
 export const planReportKey = (stage: string): string => `${stage}/plan/report.json`;
 export const planShardKey = (stage: string, shard: number): string => `${stage}/plan/${shard}.zst`;
 export const ledgerPrefix = (stage: string): string => `${stage}/ledger/`;
+export const shardLedgerPrefix = (stage: string, shard: number): string => `${stage}/ledger/${shard}/`;
 export const ledgerSegmentKey = (stage: string, shard: number, podUID: string, seq: number): string =>
   `${stage}/ledger/${shard}/${podUID}-${String(seq).padStart(6, '0')}.zst`;
 /** What failed of a shard, in words of the pod that closed it. */

@@ -21,7 +21,7 @@ export class GrantedStore implements ResultsStore {
   readonly #api: Pick<WorkerApi, 'grants' | 'put' | 'get'>;
   readonly #options: { readonly patience?: number };
   readonly #puts = new Map<string, { readonly grant: PutGrant; readonly until: number }>();
-  /** URLs that came with a listing; each is good for a while, then a new one is asked for. */
+  /** URLs that came with the last listing; each is good for a while, then a new one is asked for. */
   readonly #gets = new Map<string, GetGrant>();
 
   /** `patience`: milliseconds for which a store or operator that does not answer is waited for. */
@@ -31,11 +31,26 @@ export class GrantedStore implements ResultsStore {
   }
 
   async list(stage: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return this.#list({ stage }, '', signal);
+  }
+
+  async listBelow(stage: string, prefix: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return this.#list({ stage, after: prefix }, prefix, signal);
+  }
+
+  /** The keys from there on that begin with the prefix, up to the first that does not. */
+  async #list(
+    from: { readonly stage: string; readonly after?: string },
+    prefix: string,
+    signal: AbortSignal,
+  ): Promise<ReadonlySet<string>> {
+    this.#gets.clear();
     const keys = new Set<string>();
-    for await (const page of listStored(this.#api, stage, signal, this.#options))
+    for await (const page of listStored(this.#api, from, signal, this.#options))
       for (const grant of page) {
+        if (!grant.key.startsWith(prefix)) return keys;
         keys.add(grant.key);
-        if (this.#gets.size < mostKept || this.#gets.has(grant.key)) this.#gets.set(grant.key, grant);
+        if (this.#gets.size < mostKept) this.#gets.set(grant.key, grant);
       }
     return keys;
   }

@@ -1,4 +1,4 @@
-import { isLedgerSegment, ledgerPrefix } from '../contract/keys.ts';
+import { isLedgerSegment, shardLedgerPrefix } from '../contract/keys.ts';
 import { parseLedgerRow, type LedgerRow, type ShardDone } from '../contract/ledger.ts';
 import { unpackLines } from './frames.ts';
 import { sha256, type ReadableResults } from './results.ts';
@@ -19,7 +19,7 @@ export async function readLedger(
   existing: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<RecordedRows> {
-  const prefix = `${ledgerPrefix(stage)}${shard}/`;
+  const prefix = shardLedgerPrefix(stage, shard);
   const rows = new Map<number, LedgerRow>();
   const segments: Segment[] = [];
   for (const key of existing) {

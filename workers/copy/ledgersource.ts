@@ -33,7 +33,7 @@ export async function* readLedgerOf(
       throw new PlanRefused(
         `stage ${stage} has not copied all that it planned: copy.source.ledgerOf needs all of it`,
       );
-    const planned = await readShard(results, stage, existing, shard, signal);
+    const planned = await readShard(results, stage, shard, signal);
     const recorded = await readLedger(results, stage, shard.shard, existing, signal);
     const done = shardDone.parse(JSON.parse((await results.get(doneKey, signal)).toString('utf8')));
     refuseGaps(stage, shard, recorded, done);

@@ -22,18 +22,14 @@ export class LocalStore implements ResultsStore {
   }
 
   async list(stage: string): Promise<ReadonlySet<string>> {
-    const keys = new Set<string>();
-    for (const prefix of [planPrefix(stage), ledgerPrefix(stage)]) {
-      const found = await readEntries(join(this.#root, prefix));
-      for (const { parentPath, name } of found) {
-        keys.add(
-          join(parentPath, name)
-            .slice(this.#root.length + 1)
-            .replaceAll(sep, '/'),
-        );
-      }
-    }
-    return keys;
+    const plan = await this.listBelow(stage, planPrefix(stage));
+    return new Set([...plan, ...(await this.listBelow(stage, ledgerPrefix(stage)))]);
+  }
+
+  async listBelow(_stage: string, prefix: string): Promise<ReadonlySet<string>> {
+    const found = await readEntries(join(this.#root, prefix));
+    const keyOf = (path: string): string => path.slice(this.#root.length + 1).replaceAll(sep, '/');
+    return new Set(found.map(({ parentPath, name }) => keyOf(join(parentPath, name))));
   }
 
   async prepare(): Promise<void> {}

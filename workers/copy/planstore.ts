@@ -60,7 +60,8 @@ export async function writePlan(
   const index = makeIndex(plan, deal.workers, shards);
   const body = Buffer.from(JSON.stringify(index));
   if ((await results.put(planIndexKey(stage), body, signal)) === 'Stored') return { index, ours: true };
-  const winner = await readPlanIndex(results, stage, await results.list(stage, signal), signal);
+  const listed = await results.listBelow(stage, planPrefix(stage), signal);
+  const winner = await readPlanIndex(results, stage, listed, signal);
   if (winner === undefined) throw new PlanCorrupt('the plan exists but cannot be listed');
   return { index: winner, ours: false };
 }
@@ -69,12 +70,10 @@ export async function writePlan(
 export async function readShard(
   results: ReadableResults,
   stage: string,
-  existing: ReadonlySet<string>,
   shard: PlanIndex['shards'][number],
   signal: AbortSignal,
 ): Promise<PlanRow[]> {
   const key = planShardKey(stage, shard.shard);
-  if (!existing.has(key)) throw new PlanCorrupt(`the plan names ${key}, which does not exist`);
   const frame = await results.get(key, signal);
   if (sha256(frame) !== shard.sha256) throw new PlanCorrupt(`${key} is not what the plan says`);
   const rows = (await unpackLines(frame)).map(parsePlanRow);

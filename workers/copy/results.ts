@@ -16,6 +16,8 @@ export interface ReadableResults {
  * the run (workers/contract/keys.ts). All methods throw what the store's own failure is, or the signal's reason.
  */
 export interface ResultsStore extends ReadableResults {
+  /** Those of them that begin so. The prefix is that of the plan, or of one shard's ledger. */
+  listBelow(stage: string, prefix: string, signal: AbortSignal): Promise<ReadonlySet<string>>;
   /** Says which keys will be written soon, so that this can go on while whoever allows it is away for a moment. */
   prepare(keys: readonly string[], signal: AbortSignal): Promise<void>;
   /**

@@ -1,4 +1,5 @@
 import type { PlanIndex } from '../contract/copyplan.ts';
+import { planPrefix, shardLedgerPrefix } from '../contract/keys.ts';
 import type { LedgerRow } from '../contract/ledger.ts';
 import type { CopyResult } from '../contract/manifests.ts';
 import { ByteBudget, STREAM_BUDGET } from './budget.ts';
@@ -77,7 +78,7 @@ export interface StageEnd {
 export async function runStage(work: StageWork, signals: StageSignals): Promise<StageEnd> {
   const { job, results, worker, log } = work;
   work.problems.refuse();
-  const existing = await results.list(worker.stage, signals.last);
+  const existing = await results.listBelow(worker.stage, planPrefix(worker.stage), signals.last);
   let index = await readPlanIndex(results, worker.stage, existing, signals.last);
   let resumed = true;
   if (index === undefined) {
@@ -161,7 +162,7 @@ async function runShard(run: ShardRun, signals: StageSignals): Promise<boolean> 
   const { stage, podUID } = work.worker;
   const number = shard.shard;
   // Only now: another pod of this worker, cut off when this one began, may have gone on meanwhile for hours.
-  const existing = await results.list(stage, signals.last);
+  const existing = await results.listBelow(stage, shardLedgerPrefix(stage, number), signals.last);
   const recorded = await readLedger(results, stage, number, existing, signals.last);
   for (const row of recorded.rows.values()) tally.add(row, false);
   const rows: LedgerRow[] = [...recorded.rows.values()];
@@ -174,7 +175,7 @@ async function runShard(run: ShardRun, signals: StageSignals): Promise<boolean> 
   };
   if (recorded.rows.size < shard.rows) {
     const [planned] = await Promise.all([
-      readShard(results, stage, existing, shard, signals.last),
+      readShard(results, stage, shard, signals.last),
       ledger.open(),
       swept,
     ]);

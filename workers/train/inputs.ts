@@ -91,7 +91,7 @@ async function* listStage(
 ): AsyncGenerator<InputFile> {
   const patience = { patience: reader.patience };
   const existing: GetGrant[] = [];
-  for await (const page of listStored(reader.api, stage, signal, patience)) existing.push(...page);
+  for await (const page of listStored(reader.api, { stage }, signal, patience)) existing.push(...page);
   const outputs = existing.filter(({ key }) => parseAttemptKey(key)?.rest === 'outputs.json');
   for (const grant of outputs) yield* readOutputs(grant, reader, signal);
   if (outputs.length > 0) return;
