@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PlanRefused } from '../../workers/copy/problems.ts';
 import { PlanBed, type PlanOptions } from '../support/planbed.ts';
 
@@ -133,6 +133,20 @@ describe('a plan', () => {
     await bed.put('raw', 'in/a');
     await bed.put('lake', 'out');
     expect((await bed.plan()).index.toCopy).toBe(1);
+  });
+
+  test('that is refused leaves no listing under way', async () => {
+    await bed.put('raw', 'in/a');
+    bed.double.setFaults([
+      { kind: 'stall', operation: 'ListObjectsV2', bucket: 'lake' },
+      { kind: 'answer', operation: 'PutObject', status: 403, code: 'AccessDenied' },
+    ]);
+    const requests = vi.spyOn(bed.client, 'request');
+    expect((await refusal({})).message).toContain('denied PutObject on bucket lake');
+    const listings = requests.mock.calls.filter(
+      ([{ operation, bucket }]) => operation === 'ListObjectsV2' && bucket === 'lake',
+    );
+    expect(listings.map(([, , listing]) => listing.aborted)).toEqual([true]);
   });
 
   test('that cannot be listed to the end is no plan', async () => {

@@ -132,6 +132,17 @@ describe('one request', () => {
     expect(seen).toHaveLength(1);
   });
 
+  test('of a client that is closed ends for good, also the one under way', async () => {
+    handle = () => undefined;
+    const waiting = Promise.allSettled([getObject(client, object, never), openObject(client, object, never)]);
+    await vi.waitFor(() => expect(seen).toHaveLength(2), { timeout: 120_000 });
+    await client.close();
+    const later = Promise.allSettled([getObject(client, object, never), openObject(client, object, never)]);
+    const closed = { status: 'rejected', reason: new Error('the client is closed') };
+    expect([...(await waiting), ...(await later)]).toEqual([closed, closed, closed, closed]);
+    expect(seen).toHaveLength(2);
+  });
+
   test('nobody there: bounded, and said without secrets', async () => {
     await stopServer(server);
     const failure = await getObject(client, object, never).catch((caught: unknown) => caught);

@@ -1,4 +1,5 @@
 import type { KeyEquivalence, PlanIndex } from '../contract/copyplan.ts';
+import { followSignal } from '../s3/aborting.ts';
 import { listDestination } from './above.ts';
 import { findClashes } from './clashes.ts';
 import { DraftFile } from './draftfile.ts';
@@ -91,17 +92,38 @@ export async function draftPlan(input: PlanInput, signal: AbortSignal): Promise<
  */
 export async function provePlan(
   input: PlanInput,
-  { drafts, drafter, proof, problems }: DraftedPlan,
+  drafted: DraftedPlan,
   signal: AbortSignal,
 ): Promise<ProvedPlan> {
-  const { job, sides, scratch } = input;
+  const { job, sides } = input;
+  const { drafts, drafter, proof, problems } = drafted;
   problems.refuse();
   if (drafts.rows === 0) return refuseOrAcceptEmpty(job, drafts, drafter);
   await findClashes(proof, drafts, problems);
   problems.refuse();
-  // Begun while the store is probed. Where what exists is overwritten it may not be needed, and would be long in vain.
-  const begun =
-    job.onExisting === 'Overwrite' ? undefined : listPages(sides.destination, job.destination, signal);
+  const listing = new AbortController();
+  const unfollow = followSignal(signal, listing);
+  try {
+    // Begun while the store is probed. Where what exists is overwritten it may not be needed, and would be long in vain.
+    const begun =
+      job.onExisting === 'Overwrite'
+        ? undefined
+        : listPages(sides.destination, job.destination, listing.signal);
+    return await proveAtStores(input, drafted, begun, signal);
+  } finally {
+    // Where the plan is refused before it is read, nothing of it stays under way.
+    listing.abort(new Error('the listing is not needed any more'));
+    unfollow();
+  }
+}
+
+async function proveAtStores(
+  input: PlanInput,
+  { drafts, drafter, proof, problems }: DraftedPlan,
+  begun: ReturnType<typeof listPages> | undefined,
+  signal: AbortSignal,
+): Promise<ProvedPlan> {
+  const { job, sides, scratch } = input;
   const { capabilities, oneSpace } = await probeEnds(input, drafts, signal);
   const equivalence = job.keyEquivalence === 'Auto' ? capabilities.aliases : job.keyEquivalence;
   let whole = proof;

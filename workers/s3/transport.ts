@@ -29,12 +29,13 @@ export interface StreamResponse {
   readonly body: IncomingMessage;
 }
 
-/** Keeps connections to the hosts of one store. Redirects are never followed. `close` ends them. */
+/** Keeps connections to the hosts of one store. Redirects are never followed. `close` ends them, for good. */
 export class Transport {
   readonly #hosts = new Map<string, Connections>();
   readonly #streams: StreamClient;
   readonly #deadlines = new Deadlines();
   readonly #trust: SecureContext | undefined;
+  #closed = false;
 
   constructor(options: { ca?: string | undefined }) {
     // Once: to read all those certificates takes 8 ms.
@@ -46,6 +47,7 @@ export class Transport {
   /** Sends one attempt and reads the whole answer, whatever its status. Throws `S3Error` when there is none. */
   async send(request: WireRequest, target: S3Target, signal: AbortSignal): Promise<WireResponse> {
     signal.throwIfAborted();
+    this.#refuseClosed();
     const exchange = new Exchange(request.largest ?? USUAL_BODY);
     const inTime = this.#deadlines.start(exchange, request.timeout);
     const unfollow = followSignal(signal, exchange);
@@ -54,6 +56,7 @@ export class Transport {
       return await exchange.answer;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
+      this.#refuseClosed();
       if (error instanceof UnsendableError)
         throw new S3Error(target, { code: 'InvalidRequest', status: 0, detail: error.message, cause: error });
       if (!(error instanceof DeadlineExceeded)) throw connectionError(target, error);
@@ -68,17 +71,26 @@ export class Transport {
   /** Sends one attempt and returns the body unread. The caller must read or destroy it. */
   async open(request: WireRequest, target: S3Target, signal: AbortSignal): Promise<StreamResponse> {
     signal.throwIfAborted();
+    this.#refuseClosed();
     try {
       return await this.#streams.open(request, signal);
     } catch (error) {
-      throw signal.aborted ? signal.reason : connectionError(target, error);
+      if (signal.aborted) throw signal.reason;
+      this.#refuseClosed();
+      throw connectionError(target, error);
     }
   }
 
   close(): void {
+    this.#closed = true;
     for (const connections of this.#hosts.values()) connections.close();
     this.#hosts.clear();
     this.#streams.close();
+  }
+
+  /** No error of the store: tried again, a request would open new connections that nobody closes. */
+  #refuseClosed(): void {
+    if (this.#closed) throw new Error('the client is closed');
   }
 
   #host(origin: string): Connections {
