@@ -37,11 +37,7 @@ export async function listObjects(
 }
 
 /** @throws S3Error `PrefixIgnored` where a listing has keys that are not under the prefix that was asked for. */
-export function refuseOthers(
-  request: S3Target,
-  prefix: string,
-  listed: readonly { readonly key: string }[],
-): void {
+function refuseOthers(request: S3Target, prefix: string, listed: readonly { readonly key: string }[]): void {
   const other = listed.find(({ key }) => !key.startsWith(prefix));
   if (other === undefined) return;
   const detail = `${printableKey(other.key)} is not under ${printableKey(prefix)}`;
