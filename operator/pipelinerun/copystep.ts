@@ -2,7 +2,7 @@
 import type { StageLimits } from '../api/defaults.ts';
 import type { DeepReadonly, Job, Pod } from '../kube/types.ts';
 import { isConditionTrue } from './trueconditions.ts';
-import { endedAt, isOpen, startedAt } from './podfacts.ts';
+import { endedAt, isOpen, scheduledAt, startedAt } from './podfacts.ts';
 import { count } from './text.ts';
 import type { Waiting } from './types.ts';
 import { hasFailed, provisioning, running, workStep, type WorkStep } from './workstep.ts';
@@ -27,8 +27,10 @@ export function copyStep(
   if (atWork.length === 0) {
     // Its Job replaces a worker that has failed, or fails itself, once the kubelet has ended all of the pod.
     const failing = new Set(open.filter(hasFailed));
-    if (failing.size > 0 && failing.size === open.length)
-      return provisioning(job, pods, undefined, limits, waiting, now);
+    const unscheduled = open.find((pod) => scheduledAt(pod) === undefined);
+    // Who waits for a node has waited behind those that have failed: their ends count.
+    if (failing.size > 0 && (unscheduled || failing.size === open.length))
+      return provisioning(job, pods, unscheduled, limits, waiting, now);
     const others = pods.filter((pod) => !failing.has(pod));
     return workStep(job, others, limits, activeSecondsBefore, waiting, now);
   }

@@ -125,6 +125,17 @@ describe('a copy with a worker that has failed, of whose pod the kubelet has not
     const plan = planAt(1_600, observedOf(run, { jobs: [job], pods: [failing] }));
     expect(first(plan)).toMatchObject({ state: 'Failed', reason: 'Error' });
   });
+
+  test('lets those that waited behind it for a node have the whole of their time from its end', () => {
+    const long = podOf(job, { name: 'one', status: { ...ended(10, 2_000, 12, 'copy'), phase: 'Running' } });
+    const pods = [long, podOf(job, { name: 'two' })];
+    const plan = planAt(2_001, observedOf(run, { jobs: [job], pods }));
+    expect(first(plan)).toMatchObject({ state: 'Provisioning', reason: 'WaitingForNode' });
+    expect(first(planAt(2_900, observedOf(run, { jobs: [job], pods })))).toMatchObject({
+      state: 'Failed',
+      reason: 'Unschedulable',
+    });
+  });
 });
 
 describe('activeDeadlineSeconds', () => {
