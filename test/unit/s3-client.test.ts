@@ -235,14 +235,17 @@ describe('operations', () => {
   });
 
   test.each([
-    ['in words', 403, error('ExpiredToken'), { code: 'ExpiredToken', retryClass: 'fatal' }],
-    ['not at all', 200, 'x', { code: 'BadRequest', status: 400 }],
-    ['because it is empty', 416, error('InvalidRange'), { code: 'BadRequest', status: 400 }],
+    [400, 'in words', 403, error('ExpiredToken'), { code: 'ExpiredToken', retryClass: 'fatal' }],
+    [400, 'with other words', 400, error('BadDigest'), { code: 'BadDigest', retryClass: 'permanent' }],
+    [400, 'not at all', 200, 'x', { code: 'BadRequest', status: 400 }],
+    [400, 'because it is empty', 416, error('InvalidRange'), { code: 'BadRequest', status: 400 }],
+    [403, 'in words', 400, error('ExpiredToken'), { code: 'ExpiredToken', retryClass: 'fatal' }],
+    [403, 'in words of its own', 403, error('Forbidden'), { code: 'AccessDenied', status: 403 }],
   ])(
-    'a HEAD that is refused without a word is explained by a GET that is refused %s',
-    async (_name, status, body, wanted) => {
+    'a HEAD that is refused with %i and no word is explained by a GET that is refused %s',
+    async (refusal, _name, status, body, wanted) => {
       handle = (request, response) => {
-        if (request.method === 'HEAD') response.writeHead(400).end();
+        if (request.method === 'HEAD') response.writeHead(refusal).end();
         else response.writeHead(status).end(body);
       };
       await expect(headObject(client, { ...object, ifMatch: 'e' }, never)).rejects.toMatchObject(wanted);

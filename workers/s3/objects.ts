@@ -64,8 +64,10 @@ async function explainRefusal(
   try {
     body = await getObject(client, { ...what, range: { first: 0, last: 0 } }, signal);
   } catch (error) {
-    // An empty object has no first byte.
-    throw error instanceof S3Error && error.status === 416 ? refusal : error;
+    if (!(error instanceof S3Error)) throw error;
+    // An empty object has no first byte. A 403 is a denial unless the words tell of what meets all requests alike.
+    const clearer = error.status !== 416 && (refusal.status === 400 || error.retryClass === 'fatal');
+    throw clearer ? error : refusal;
   }
   if (body !== undefined) throw refusal;
 }
