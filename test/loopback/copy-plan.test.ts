@@ -129,6 +129,25 @@ describe('a plan', () => {
     expect((await refusal({ onExisting: 'Overwrite' }, place)).message).toContain(because);
   });
 
+  test('takes for copied what exists under a key that any store takes for the same one, and refuses any other', async () => {
+    await bed.put('raw', 'in/Key', 'x');
+    await bed.put('lake', 'out/kEY', 'x');
+    const options = { keyEquivalence: 'CaseInsensitive' } as const;
+    expect((await bed.plan(options)).index).toMatchObject({ skipped: 1, toCopy: 0 });
+    await bed.put('raw', 'in/straße', 'x');
+    await bed.put('lake', 'out/STRASSE', 'x');
+    const { message } = await refusal(options);
+    expect(message).toContain('"out/straße", and "out/STRASSE" exists: some stores');
+    const rename = [{ match: '^straße$', replace: 'STRASSE' }];
+    const inside = {
+      source: { store: 'lake', bucket: 'raw' },
+      destination: { store: 'lake', bucket: 'raw', prefix: 'in/' },
+    };
+    expect((await refusal({ ...options, rename, onUnmatched: 'Copy' }, inside)).message).toContain(
+      '"in/STRASSE": some stores',
+    );
+  });
+
   test('does not mind an object above its destination where keys are no paths', async () => {
     await bed.put('raw', 'in/a');
     await bed.put('lake', 'out');

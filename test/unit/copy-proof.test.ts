@@ -38,6 +38,26 @@ describe('the proof that destinations do not exclude each other', () => {
     expect(found.unchanged).toEqual([4]);
   });
 
+  test('inside one bucket, a row is unchanged only where all stores take its keys for one, else a chain', async () => {
+    const renames = [
+      ['Key', 'kEY'],
+      ['straße', 'STRASSE'],
+      ['e\u0301', 'É'],
+      ['ΟΔΟΣ', 'οδος'],
+      ['İ', 'i\u0307'],
+      ['\u212A1', 'k1'],
+      ['Σ1', 'σ1'],
+      ['d/Same', 'd/Same'],
+    ] as const;
+    for (const equivalence of ['CaseInsensitive', 'PosixCaseInsensitive'] as const) {
+      const found = await prove(renames, [], { equivalence, oneSpace: true });
+      expect(found.clashes).toEqual(['chain 1', 'chain 3', 'chain 4']);
+      expect(found.unchanged).toEqual([0, 2, 5, 6, 7]);
+    }
+    const paths = { equivalence: 'PosixCaseInsensitive', oneSpace: true } as const;
+    expect((await prove([['A//b', 'a/B']], [], paths)).unchanged).toEqual([0]);
+  });
+
   test('existing keys are found under the same equivalence, also above and below', async () => {
     const existing = ['a//b/c', 'a/b', 'a/b/c/d', 'a/b/', 'a/b/d'];
     const found = await prove([['s', 'a/b/c']], existing, { equivalence: 'Posix', oneSpace: false });

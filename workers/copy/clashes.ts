@@ -44,6 +44,11 @@ function describeClash(kind: Clash['kind'], row: DraftRow, other: DraftRow, equi
         `${nameKey(row.destination)}: this store cannot hold one key inside the other`
       );
     case 'chain':
+      if (row.source === other.source)
+        return (
+          `${nameKey(row.source)} would become ${nameKey(row.destination)}: some stores that compare keys as ` +
+          `${equivalence} take both for one key, others do not; use another key`
+        );
       return (
         `${nameKey(row.source)} would become ${nameKey(row.destination)}, which is itself a source and would become ` +
         `${nameKey(other.destination)}: inside one bucket no destination may be a source; use another prefix`

@@ -46,6 +46,29 @@ function foldCase(key: string): string {
   return key.normalize('NFD').toLowerCase().toUpperCase().toLowerCase().normalize('NFC');
 }
 
+/**
+ * Whether two equivalent keys are one wherever keys are compared so. How far stores go without regard to case differs:
+ * `STRASSE` and `straße` are one key to some and two to others. What is left as it is because of another key must be one
+ * to all of them; what may not both be written need be one only to some.
+ */
+export function isSurelyOne(one: string, other: string, equivalence: KeyEquivalence): boolean {
+  if (one === other) return true;
+  if (equivalence !== 'CaseInsensitive' && equivalence !== 'PosixCaseInsensitive') return true;
+  const [left, right] = [one, other].map((key) =>
+    isPath(equivalence) ? posixPath(lowerEach(key)) : lowerEach(key),
+  );
+  return left === right;
+}
+
+/** Composed, and each letter as its own small letter, if that is one letter: wherever it stands. */
+function lowerEach(key: string): string {
+  const small = (letter: string): string => {
+    const lower = letter.toLowerCase();
+    return lower.length === letter.length ? lower : letter;
+  };
+  return Array.from(key.normalize('NFC'), small).join('');
+}
+
 const ordinaryPath = /^(?!\/)(?!.*(?:\/\/|\/\.\.?(?:\/|$)))(?!\.\.?(?:\/|$)).*[^/]$/s;
 
 /** What a file store makes of a key: no empty or `.` segments, `..` goes up, no slash at either end. */

@@ -1,7 +1,7 @@
 import type { ListedObject } from '../s3/listing.ts';
 import type { DraftFile, DraftRow } from './draftfile.ts';
 import { findCopied, type Candidate, type EarlierLedger } from './earlier.ts';
-import { isPath } from './equivalence.ts';
+import { isPath, isSurelyOne } from './equivalence.ts';
 import { ExistingObjects, type Met } from './existing.ts';
 import type { CopyJob } from './job.ts';
 import { Meetings } from './meetings.ts';
@@ -71,9 +71,11 @@ export async function joinExisting(input: JoinInput, signal: AbortSignal): Promi
     if (met.kind === 'same' && job.onExisting === 'Overwrite') return;
     if (met.kind === 'same' && job.onExisting === 'SkipIdentical') {
       const [row, object] = [drafts.read(met.position), existing.read(met.existing)];
-      if (isIdentical(row, object)) return skipped.add(met.row);
-      // ETags that differ are those of other bytes only where both are MD5 sums, and a listing does not say that.
-      if (row.size === object.size) return unsure.add(met);
+      if (isSurelyOne(row.destination, object.key, proof.space.equivalence)) {
+        if (isIdentical(row, object)) return skipped.add(met.row);
+        // ETags that differ are those of other bytes only where both are MD5 sums, and a listing does not say that.
+        if (row.size === object.size) return unsure.add(met);
+      }
     }
     inTheWay.add(met.row, met.existing, met);
   });
@@ -95,7 +97,7 @@ export async function joinExisting(input: JoinInput, signal: AbortSignal): Promi
   };
   await runBounded(unsure.all(), job.concurrency, look, signal);
   const words = inTheWay.first.map((met) =>
-    describeMet(met, drafts.read(met.position), existing.read(met.existing), job),
+    describeMet(met, drafts.read(met.position), existing.read(met.existing), { job, space: proof.space }),
   );
   input.problems.addAll(inTheWay.total, words);
   const existingEtag = (row: number): string | undefined => {
@@ -105,10 +107,20 @@ export async function joinExisting(input: JoinInput, signal: AbortSignal): Promi
   return { skipped, existingEtag, listed };
 }
 
-function describeMet(met: Met, row: DraftRow, object: ExistingObject, job: CopyJob): string {
+function describeMet(
+  met: Met,
+  row: DraftRow,
+  object: ExistingObject,
+  { job, space: { equivalence } }: { readonly job: CopyJob; readonly space: PlanProof['space'] },
+): string {
   const becomes = `${nameKey(row.source)} would become ${nameKey(row.destination)}`;
   if (met.kind === 'ancestor')
     return `${becomes}, but ${nameKey(object.key)} exists, and this store cannot hold one key inside the other`;
+  if (!isSurelyOne(row.destination, object.key, equivalence))
+    return (
+      `${becomes}, and ${nameKey(object.key)} exists: some stores that compare keys as ${equivalence} take both for one ` +
+      'key, others do not; use another key, or delete it'
+    );
   if (job.onExisting === 'Fail')
     return `${becomes}, which exists; delete it, or set copy.onExisting to SkipIdentical or Overwrite`;
   const difference =

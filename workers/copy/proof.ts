@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { KeyEquivalence } from '../contract/copyplan.ts';
 import type { DraftFile, DraftRow } from './draftfile.ts';
-import { ancestorsOf, isPath, normaliseKey } from './equivalence.ts';
+import { ancestorsOf, isPath, isSurelyOne, normaliseKey } from './equivalence.ts';
 import { KeyFile, PARTS, type KeyRecords } from './keyfile.ts';
 import { KeyFilter } from './keyfilter.ts';
 import { KeyHash } from './keyhash.ts';
@@ -20,7 +20,7 @@ export interface Clash {
   /**
    * - `same`: both have one destination.
    * - `ancestor`: the destination of `other` is a file where that of `row` needs a directory.
-   * - `chain`: the destination of `row` is the source of `other`.
+   * - `chain`: the destination of `row` is the source of `other`, which may be the same row.
    */
   readonly kind: 'same' | 'ancestor' | 'chain';
   readonly row: number;
@@ -61,7 +61,8 @@ export class PlanProof {
     if (isPath(equivalence)) this.#claimDirectories(path, row, position);
     if (!oneSpace) return;
     const from = normaliseKey(source, equivalence).path;
-    if (from === path) this.unchanged.add(row);
+    // A row whose keys may be one, but need not, is a chain of its own.
+    if (from === path && isSurelyOne(source, destination, equivalence)) this.unchanged.add(row);
     else this.#claim(from, KINDS.source, row, position);
   }
 

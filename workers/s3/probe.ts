@@ -141,7 +141,8 @@ async function findAliases(
     isThere(`${directory}/${name.toLowerCase()}`),
     isThere(`${directory}/${name.normalize('NFD')}`),
   ]);
-  // Case is taken to include composition: to compare too loosely costs a refusal, to compare too strictly an object.
+  // Case is taken to include composition: to compare too loosely costs a refusal, to compare too strictly an object. What
+  // would cost more than that, to take an object for copied, asks for keys that are one to any such store.
   if (caseless) return posix ? 'PosixCaseInsensitive' : 'CaseInsensitive';
   if (composed) return posix ? 'PosixNFC' : 'NFC';
   return posix ? 'Posix' : 'Exact';
