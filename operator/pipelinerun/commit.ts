@@ -6,6 +6,7 @@ import type { Store } from '../kube/store.ts';
 import type { Results } from '../results/types.ts';
 import type { RunRecord } from '../../workers/contract/manifests.ts';
 import { attemptsOf } from './attempts.ts';
+import type { Breaker } from './breaker.ts';
 import type { Commits } from './commits.ts';
 import { DELETION_COMMIT_MS, DELETION_LOG_BOUNDS } from './deletion.ts';
 import { namespaces, type PipelineRunObject } from './resource.ts';
@@ -91,6 +92,8 @@ async function commit(
 export interface EarlierDeps {
   facts: Pick<WorkerFacts, 'mayLook' | 'answered' | 'record' | 'hasEnded'>;
   results: Pick<Results, 'findRecord'>;
+  /** Of the looks of all runs. */
+  breaker: Breaker;
 }
 
 /** Between two tries to ask for an earlier record, in milliseconds: a store that does not answer holds each of them up. */
@@ -102,22 +105,26 @@ const EARLIER_MS = 60_000;
  */
 export async function findEarlierRecord(
   run: PipelineRun,
-  { facts, results }: EarlierDeps,
+  { facts, results, breaker }: EarlierDeps,
   log: Logger,
   signal: AbortSignal,
 ): Promise<RunRecord | undefined> {
   const { namespace, uid, deletionTimestamp } = run.metadata;
   if (run.status?.outcome !== undefined || deletionTimestamp !== undefined) return undefined;
   const known = facts.record(uid);
-  if (known || !facts.mayLook(uid, 'record', { once: true, everyMs: EARLIER_MS })) return known;
+  if (known || !facts.mayLook(uid, 'record', { once: true, everyMs: EARLIER_MS, breaker })) return known;
   try {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(5_000)]);
     const record = await results.findRecord({ namespace, uid }, deadline);
     if (record) facts.hasEnded(uid, record);
     facts.answered(uid, 'record');
+    breaker.answered();
     return record;
   } catch (error) {
-    // A store that is down must not keep new runs from starting, and a new UID has no record.
+    // A store that is down must not keep new runs from starting, and a new UID has no record. Nor must the runs that are
+    // open find out one after the other that it is: each would keep a worker of the queue for seconds.
+    if (error instanceof Error && 'code' in error && error.code === 'BadRecord') breaker.answered();
+    else breaker.failed();
     log.warn({ err: error }, 'The results store could not be asked for an earlier record of a run');
     return undefined;
   }

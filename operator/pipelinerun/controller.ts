@@ -21,6 +21,7 @@ import type { PodSettings } from '../stages/settings.ts';
 import type { CopyState } from '../telemetry/registry.ts';
 import type { NodeLabels, RunMetrics } from '../telemetry/runsink.ts';
 import { attemptRef } from './attempts.ts';
+import { Breaker } from './breaker.ts';
 import { podsNear, RunCaches } from './caches.ts';
 import { Commits } from './commits.ts';
 import { NodesWriter } from './nodeswriter.ts';
@@ -109,6 +110,7 @@ export class RunController {
       metrics: metrics.runs,
       writer: this.#writer,
       commits: this.#commits,
+      breaker: new Breaker(this.#options.clock),
       deleted: this.#deleted,
       settings: { commitTimeoutSeconds: this.#options.commitTimeoutSeconds },
     });

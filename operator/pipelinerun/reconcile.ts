@@ -17,6 +17,7 @@ import { applyActions } from './apply.ts';
 import { confirmLosses } from './asknodes.ts';
 import { askStore, unansweredOf } from './askstore.ts';
 import { findEarlierRecord, tryCommit } from './commit.ts';
+import type { Breaker } from './breaker.ts';
 import type { Commits } from './commits.ts';
 import { type ApplyDeps, StillThere } from './effects.ts';
 import { tellForeign } from './end.ts';
@@ -39,6 +40,7 @@ export interface RunDeps extends ObserveDeps {
   metrics: RunMetrics;
   writer: StatusWriter;
   commits: Commits;
+  breaker: Breaker;
   /** By the UID of a run: UIDs of its Jobs that this process has deleted. */
   deleted: Map<string, Set<string>>;
   podSettings: PodSettings;

@@ -6,6 +6,7 @@
 import type { Clock } from '../kube/clock.ts';
 import type { ProgressRequest } from '../../workers/contract/workerapi.ts';
 import type { RunRecord, WorkerManifest } from '../../workers/contract/manifests.ts';
+import type { Breaker } from './breaker.ts';
 import { type Progress, type ProgressWord, sumProgress } from './progress.ts';
 
 /** The worker that a fact is about. */
@@ -103,12 +104,22 @@ export class WorkerFacts {
 
   /**
    * Whether it is time to look for something of the run in the store: what is not there is not asked for all the time, and
-   * what can not come any more (`once`) only until there is one answer.
+   * what can not come any more (`once`) only until there is one answer. A `breaker` is asked last, and what it forbids
+   * is not a look.
    */
-  mayLook(runUID: string, what: string, { once = false, everyMs = LOOK_MS } = {}): boolean {
+  mayLook(
+    runUID: string,
+    what: string,
+    {
+      once = false,
+      everyMs = LOOK_MS,
+      breaker,
+    }: { once?: boolean; everyMs?: number; breaker?: Breaker } = {},
+  ): boolean {
     const look = this.#lookFor(runUID, what);
     const now = this.#clock.monotonicMs();
     if (now - look.at < everyMs || (once && look.answered)) return false;
+    if (breaker?.mayTry() === false) return false;
     look.at = now;
     return true;
   }
