@@ -168,6 +168,16 @@ describe('a plan', () => {
     expect(listings.map(([, , listing]) => listing.aborted)).toEqual([true]);
   });
 
+  test('that is refused while something else of the store hangs is refused at once, and leaves nothing there', async () => {
+    await bed.put('raw', 'in/a');
+    bed.double.setFaults([
+      { kind: 'stall', operation: 'HeadObject' },
+      { kind: 'answer', operation: 'CopyObject', status: 403, code: 'AccessDenied' },
+    ]);
+    expect((await refusal({ mode: 'Move' })).message).toContain('denied CopyObject on bucket lake');
+    expect(bed.double.store.bucket('lake').keys).toEqual([]);
+  });
+
   test('that cannot be listed to the end is no plan', async () => {
     for (let n = 0; n < 5; n += 1) await bed.put('raw', `in/${n}`);
     bed.double.setFaults([{ kind: 'truncate', operation: 'ListObjectsV2' }]);

@@ -1,5 +1,5 @@
 import type { KeyEquivalence } from '../contract/copyplan.ts';
-import { allOf } from '../s3/allof.ts';
+import { allOrAbort } from '../s3/allof.ts';
 import type { S3Client } from '../s3/client.ts';
 import { S3Error } from '../s3/errors.ts';
 import type { ListedObject } from '../s3/listing.ts';
@@ -35,13 +35,13 @@ export async function findAbove(
   { bucket, prefix }: Destination,
   signal: AbortSignal,
 ): Promise<ListedObject[]> {
-  const look = async (key: string): Promise<ListedObject | undefined> => {
-    const head = await headObject(client, { bucket, key }, signal).catch(hideDenied);
+  const look = async (key: string, stop: AbortSignal): Promise<ListedObject | undefined> => {
+    const head = await headObject(client, { bucket, key }, stop).catch(hideDenied);
     if (head === undefined) return undefined;
     return { key, size: head.size, etag: head.etag, lastModified: '', storageClass: undefined };
   };
   const ancestors = ancestorsOf(normaliseKey(`${prefix}x`, 'Posix').path);
-  const found = await allOf(Array.from(ancestors, look));
+  const found = await allOrAbort((stop) => Array.from(ancestors, (key) => look(key, stop)), signal);
   return found.filter((object) => object !== undefined);
 }
 

@@ -1,4 +1,4 @@
-import { allOf } from '../s3/allof.ts';
+import { allOrAbort } from '../s3/allof.ts';
 import type { S3Client } from '../s3/client.ts';
 import { S3Error } from '../s3/errors.ts';
 import { NO_CAPABILITIES, probeCapabilities, type Capabilities } from '../s3/probe.ts';
@@ -32,13 +32,20 @@ export async function probeEnds(
   if (job.dryRun) return { capabilities: NO_CAPABILITIES, oneSpace: inOneBucket };
   return atStore(job, sides, 'destination', async () => {
     const place = { ...job.destination, owner };
-    const probing = probeDestination(sides.destination, place, { parts: needsParts(job, drafts) }, signal);
+    const uses = { parts: needsParts(job, drafts) };
     const isCertain = inOneBucket || job.mode === 'Copy';
-    const [capabilities, oneSpace] = await allOf([
-      probing.catch((error: unknown) => explainProbe(sides, place, error, signal)),
-      isCertain ? inOneBucket : isOneSpace({ job, sides }, place, signal),
-    ]);
-    return { capabilities, oneSpace };
+    try {
+      const [capabilities, oneSpace] = await allOrAbort(
+        (stop) => [
+          probeDestination(sides.destination, place, uses, stop),
+          isCertain ? inOneBucket : isOneSpace({ job, sides }, place, stop),
+        ],
+        signal,
+      );
+      return { capabilities, oneSpace };
+    } catch (error) {
+      return await explainProbe(sides, place, error, signal);
+    }
   });
 }
 

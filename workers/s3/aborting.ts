@@ -46,3 +46,11 @@ function leave(signal: AbortSignal, followers: Followers): void {
   known.delete(signal);
   signal.removeEventListener('abort', followers.listener);
 }
+
+/** Milliseconds for cleaning up after what was broken off. */
+const cleaningTime = 5_000;
+
+/** The signal to clean up with: the work's own, or where that was broken off, one of a few seconds. */
+export function cleaningSignal(signal: AbortSignal): AbortSignal {
+  return signal.aborted ? AbortSignal.timeout(cleaningTime) : signal;
+}

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { KeyEquivalence } from '../contract/copyplan.ts';
-import { allOf } from './allof.ts';
+import { cleaningSignal } from './aborting.ts';
+import { allOrAbort } from './allof.ts';
 import type { S3Client } from './client.ts';
 import { copyObject } from './copies.ts';
 import { S3Error } from './errors.ts';
@@ -58,25 +59,32 @@ export async function probeCapabilities(
   const made = new Set([key, copy, unpinned]);
   try {
     // At once is only what no answer of another one hangs on: these three have keys of their own.
-    const [aliases, sourcePinned] = await allOf([
-      findAliases(client, bucket, key, signal),
-      isRefused(copyObject(client, { source: wrong, bucket, key: unpinned }, signal)),
-      copyObject(client, { source, bucket, key: copy }, signal),
-    ]);
+    const [aliases, sourcePinned] = await allOrAbort(
+      (stop) => [
+        findAliases(client, bucket, key, stop),
+        isRefused(copyObject(client, { source: wrong, bucket, key: unpinned }, stop)),
+        copyObject(client, { source, bucket, key: copy }, stop),
+      ],
+      signal,
+    );
     // In a bucket with versions, to delete what is not there would leave a trace.
     if (sourcePinned) made.delete(unpinned);
     const guarded = { source, bucket, key: copy, guard: { createOnly: true } };
     const createOnly = await isRefused(copyObject(client, guarded, signal));
     const completeCreateOnly = parts && (await isCompleteRefused(client, { bucket, key: copy }, signal));
     // Last: where they are not honoured, the copy is gone, and its source may have another ETag.
-    const [putCreateOnly, deleteIfMatch] = await allOf([
-      isRefused(putObject(client, { bucket, key, body, createOnly: true }, signal)),
-      isRefused(deleteObject(client, { bucket, key: copy, ifMatch: wrongEtag }, signal)),
-    ]);
+    const [putCreateOnly, deleteIfMatch] = await allOrAbort(
+      (stop) => [
+        isRefused(putObject(client, { bucket, key, body, createOnly: true }, stop)),
+        isRefused(deleteObject(client, { bucket, key: copy, ifMatch: wrongEtag }, stop)),
+      ],
+      signal,
+    );
     const honoured = { sourcePinned, createOnly, putCreateOnly, completeCreateOnly, deleteIfMatch };
     return { ...honoured, aliases };
   } finally {
-    await Promise.allSettled(Array.from(made, (one) => deleteObject(client, { bucket, key: one }, signal)));
+    const cleaning = cleaningSignal(signal);
+    await Promise.allSettled(Array.from(made, (one) => deleteObject(client, { bucket, key: one }, cleaning)));
   }
 }
 
@@ -127,20 +135,23 @@ async function findAliases(
   const slash = key.lastIndexOf('/');
   const directory = key.slice(0, slash);
   const name = key.slice(slash + 1);
-  const isThere = async (variant: string): Promise<boolean> => {
+  const isThere = async (variant: string, stop: AbortSignal): Promise<boolean> => {
     try {
-      return (await headObject(client, { bucket, key: variant }, signal)) !== undefined;
+      return (await headObject(client, { bucket, key: variant }, stop)) !== undefined;
     } catch (error) {
       // Some stores refuse a key such as `a//b` altogether.
       if (error instanceof S3Error && error.status === 400 && error.retryClass === 'permanent') return false;
       throw error;
     }
   };
-  const [posix, caseless, composed] = await allOf([
-    isThere(`${directory}//${name}`),
-    isThere(`${directory}/${name.toLowerCase()}`),
-    isThere(`${directory}/${name.normalize('NFD')}`),
-  ]);
+  const [posix, caseless, composed] = await allOrAbort(
+    (stop) => [
+      isThere(`${directory}//${name}`, stop),
+      isThere(`${directory}/${name.toLowerCase()}`, stop),
+      isThere(`${directory}/${name.normalize('NFD')}`, stop),
+    ],
+    signal,
+  );
   // Case is taken to include composition: to compare too loosely costs a refusal, to compare too strictly an object. What
   // would cost more than that, to take an object for copied, asks for keys that are one to any such store.
   if (caseless) return posix ? 'PosixCaseInsensitive' : 'CaseInsensitive';

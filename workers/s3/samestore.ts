@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { cleaningSignal } from './aborting.ts';
 import type { S3Client } from './client.ts';
 import { deleteObject, headObject, putObject } from './objects.ts';
 import { probePrefix, type ProbePlace } from './probeplace.ts';
@@ -20,6 +21,6 @@ export async function probeSameStore(
     const seen = await headObject(source.client, { bucket: source.bucket, key }, signal);
     return seen !== undefined && seen.etag === etag;
   } finally {
-    await deleteObject(client, { bucket, key }, signal).catch(() => undefined);
+    await deleteObject(client, { bucket, key }, cleaningSignal(signal)).catch(() => undefined);
   }
 }
