@@ -1,5 +1,6 @@
 /** The record of a run in the results store: written when the run has ended, asked for when its status knows nothing. */
 import type { PipelineRun } from '../api/types.ts';
+import type { Clock } from '../kube/clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { Store } from '../kube/store.ts';
@@ -10,7 +11,8 @@ import type { Breaker } from './breaker.ts';
 import type { Commits } from './commits.ts';
 import { DELETION_COMMIT_MS, DELETION_LOG_BOUNDS } from './deletion.ts';
 import { namespaces, type PipelineRunObject } from './resource.ts';
-import type { Observed, Plan, Stored } from './types.ts';
+import { commitDeadline } from './stored.ts';
+import type { Observed, Plan, PlanSettings, Stored } from './types.ts';
 import type { WorkerFacts } from './workerfacts.ts';
 
 export interface CommitDeps {
@@ -18,9 +20,14 @@ export interface CommitDeps {
   runs: Store<PipelineRunObject>;
   results: Pick<Results, 'commit'>;
   commits: Pick<Commits, 'places'>;
+  settings: PlanSettings;
+  clock: Pick<Clock, 'now'>;
 }
 
-/** Longest time that one try to store the record may take, in milliseconds: long logs are read to their end. */
+/**
+ * Longest time that one try to store the record may take, in milliseconds: long logs are read to their end. As long at
+ * most it waits for its place.
+ */
 const COMMIT_MS = 660_000;
 
 /**
@@ -45,25 +52,38 @@ export async function tryCommit(
   const forgetDeletion = deps.runs.addHandler({ modified: look });
   look(deps.runs.get(key) ?? run);
   const ended = AbortSignal.any([signal, deletion.signal]);
-  // A run that is being deleted has no time to wait for a place either.
-  const waiting = isDeleted ? AbortSignal.any([ended, AbortSignal.timeout(DELETION_COMMIT_MS)]) : ended;
+  const waiting = AbortSignal.any([ended, AbortSignal.timeout(longestWait(observed, plan, deps))]);
   const { namespace } = run.metadata;
+  let began = false;
   try {
     return await deps.commits.places.run(
       { namespace, deleting: isDeleted },
       async () => {
-        const deadline = isDeleted ? waiting : AbortSignal.any([waiting, AbortSignal.timeout(COMMIT_MS)]);
+        began = true;
+        // A run that is being deleted has one time for both.
+        const deadline = isDeleted ? waiting : AbortSignal.any([ended, AbortSignal.timeout(COMMIT_MS)]);
         return await commit(run, observed, plan, deps, deadline);
       },
       waiting,
     );
   } catch (error) {
     if (ended.aborted) return undefined;
+    if (!began) return { ok: false, message: 'the records of other runs were not stored in time' };
     log.warn({ err: error }, 'The record of a run could not be stored');
     return { ok: false, message: error instanceof Error ? error.message : String(error) };
   } finally {
     forgetDeletion();
   }
+}
+
+/**
+ * How long a place is waited for, in milliseconds: with a store that hangs, many runs wait behind each other. When the
+ * time of the record is over, that is judged, and not only once it is the run's turn.
+ */
+function longestWait(observed: Observed, plan: Plan, { settings, clock }: CommitDeps): number {
+  if (observed.run.metadata.deletionTimestamp !== undefined) return DELETION_COMMIT_MS;
+  const left = commitDeadline(observed, plan.status, settings) - clock.now().getTime();
+  return left > 0 ? Math.min(left, COMMIT_MS) : COMMIT_MS;
 }
 
 async function commit(

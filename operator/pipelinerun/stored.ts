@@ -8,8 +8,15 @@ import { conditionOf, type ConditionValue, summarize, withConditions } from './s
 import { clip } from './text.ts';
 import type { Observed, Plan, PlanSettings, Stored } from './types.ts';
 
-/** How long a refusing store is tried before compute is deleted anyway, counted from the outcome. */
-function commitDeadline(observed: Observed, status: PipelineRunStatus, settings: PlanSettings): number {
+/**
+ * Until when a refusing store is tried before compute is deleted anyway, in milliseconds since the epoch: a time that is
+ * counted from the outcome.
+ */
+export function commitDeadline(
+  observed: Observed,
+  status: PipelineRunStatus,
+  settings: PlanSettings,
+): number {
   const decided = (millis(status.outcome?.time) ?? 0) + settings.commitTimeoutSeconds * 1000;
   const deleted = millis(observed.run.metadata.deletionTimestamp);
   return deleted === undefined

@@ -42,6 +42,8 @@ test('a kubelet that does not answer costs its log a gap, not the run its record
     runs: new Store<PipelineRunObject>({ resource: pipelineRuns }),
     results,
     commits: new Commits(() => undefined),
+    settings: { commitTimeoutSeconds: 3600 },
+    clock,
   };
   const signal = AbortSignal.timeout(60_000);
   const waiting = commitWaits(store, ref);
