@@ -11,8 +11,10 @@ import { AttemptIndex } from '../../operator/results/logs/logindex.ts';
 import { RecentFrames } from '../../operator/results/logs/recent.ts';
 import { systemClock } from '../../operator/kube/clock.ts';
 import { silentLogger } from '../../operator/kube/logger.ts';
-import { decodeFrames } from '../../workers/contract/logframes.ts';
+import { chunkSequence, decodeFrames } from '../../workers/contract/logframes.ts';
 import type { ChunkEntry } from '../../workers/contract/manifests.ts';
+import { chunkKey } from '../../workers/contract/keys.ts';
+import { eventually } from '../support/fakeapi/eventually.ts';
 import { ManualClock } from '../support/fakeapi/manual-clock.ts';
 import { attemptRef, FakeContainerLog, podOf, textLines, timeOf, uid } from '../support/results/fakepods.ts';
 import { MemoryStore } from '../support/results/memorystore.ts';
@@ -70,7 +72,7 @@ function openLog(clock: ManualClock) {
   const quiet = async (): Promise<void> => {
     while (clock.pending === 0 && log.held.raw.length > 0) await turn();
   };
-  return { chunks, log, say, quiet };
+  return { store, chunks, log, say, quiet };
 }
 
 test('a log that says something every ten seconds has few chunks, and all its lines are in them', async () => {
@@ -101,6 +103,42 @@ test('at the end of a run nothing waits longer than at its beginning', async () 
   await clock.advance(3_000);
   await quiet();
   expect(chunks).toHaveLength(2);
+});
+
+test('a line whose time is over while a chunk is on its way goes right after it', async () => {
+  const clock = new ManualClock();
+  const { store, chunks, log, say } = openLog(clock);
+  const arrived = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const put = store.put.bind(store);
+  store.put = async (...call) => {
+    arrived.resolve();
+    await gate.promise;
+    return await put(...call);
+  };
+  say('first');
+  await clock.advance(3_000);
+  await arrived.promise;
+  say('second');
+  await clock.advance(3_000);
+  expect(clock.pending).toBe(0);
+  gate.resolve();
+  await eventually(() => expect(chunks).toHaveLength(2));
+  expect(log.held.raw).toEqual([]);
+});
+
+test('a chunk whose place is taken is not forgotten when nobody waited for it', async () => {
+  const clock = new ManualClock();
+  const { store, log, say } = openLog(clock);
+  const key = chunkKey(ref, chunkSequence('main', 0));
+  store.objects.set(`run/${key}`, Buffer.from('of another operator'));
+  const refused = Promise.withResolvers<void>();
+  const get = store.get.bind(store);
+  store.get = (...call) => get(...call).finally(() => setImmediate(refused.resolve));
+  say('first');
+  await clock.advance(3_000);
+  await refused.promise;
+  await expect(log.flush()).rejects.toMatchObject({ code: 'ForeignChunk' });
 });
 
 test('a large index is written when a part of it is new, and what it does not have stays a small part', () => {

@@ -25,6 +25,7 @@ afterEach(() => {
 function readEnded(log: FakeContainerLog, timing: Partial<ReaderTiming>) {
   const { signal } = stop;
   const finishing = new Limiter(1);
+  const store = new MemoryStore();
   const reader = new LogReader({
     target: { namespace: ref.namespace, pod: ref.podName, container: 'main' },
     readLog: (options) => log.read(options),
@@ -32,7 +33,7 @@ function readEnded(log: FakeContainerLog, timing: Partial<ReaderTiming>) {
       container: 'main',
       prefix: 'run/',
       attempt: ref,
-      sink: new ChunkSink(new MemoryStore(), { uploads: 1, bytes: 1024 * 1024 }),
+      sink: new ChunkSink(store, { uploads: 1, bytes: 1024 * 1024 }),
       clock: systemClock,
       stored: { nth: 0, rawOff: 0, line0: 0, recent: new RecentFrames(), begun: undefined },
       onChunk: () => undefined,
@@ -49,7 +50,7 @@ function readEnded(log: FakeContainerLog, timing: Partial<ReaderTiming>) {
   reader.note('terminated');
   const result = reader.run();
   result.catch(() => undefined);
-  return { reader, finishing, result };
+  return { reader, finishing, result, store };
 }
 
 function endedLog(): FakeContainerLog {
@@ -93,4 +94,13 @@ test('a log that was silent once does not hold the place of those that are not',
   await finishing.acquire(stop.signal);
   const before = log.reads.length;
   await eventually(() => expect(log.reads.length).toBeGreaterThan(before + 1));
+});
+
+test('what was read of a log that is given up is stored', async () => {
+  const log = endedLog();
+  log.fault = () => 'reset';
+  const { reader, result, store } = readEnded(log, { minDelayMs: 1, maxDelayMs: 1, patientDelayMs: 1 });
+  reader.conclude();
+  expect(await result).toMatchObject({ complete: false });
+  expect([...store.objects.keys()]).toHaveLength(1);
 });

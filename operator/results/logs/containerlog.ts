@@ -40,13 +40,14 @@ export class ContainerLog {
   #replay: Replay;
   #heldBytes = 0;
   #place: { nth: number; rawOff: number; line0: number };
-  /** The chunk that is on its way. */
+  /** The chunk that is on its way, or could not be stored. */
   #sending: Buffer | undefined;
   /** Time of the first line of the log. */
   #begun: string | undefined;
   #hurried = false;
   #uploading: Promise<void> | undefined;
   #stopTimer: (() => void) | undefined;
+  #discarded = false;
 
   constructor(options: ContainerLogOptions) {
     this.#options = options;
@@ -95,7 +96,8 @@ export class ContainerLog {
 
   /** Stores everything that was taken. */
   async flush(): Promise<void> {
-    while (this.#uploading !== undefined || !this.#batch.empty) await this.#upload();
+    while (this.#sending !== undefined || this.#uploading !== undefined || !this.#batch.empty)
+      await this.#upload();
   }
 
   /** What is not stored yet, all of which comes right after what is. */
@@ -112,6 +114,7 @@ export class ContainerLog {
 
   /** Gives up what is not stored. */
   discard(): void {
+    this.#discarded = true;
     this.#stopTimer?.();
     this.#stopTimer = undefined;
     this.#options.sink.hold(-this.#heldBytes);
@@ -150,13 +153,17 @@ export class ContainerLog {
   #upload(): Promise<void> {
     this.#uploading ??= this.#uploadNext().finally(() => {
       this.#uploading = undefined;
+      // The time of what came meanwhile may be over, too: nothing else would send it before there is more.
+      const due = !this.#batch.empty && this.#stopTimer === undefined;
+      if (due && this.#sending === undefined && !this.#discarded) this.#upload().catch(() => undefined);
     });
     return this.#uploading;
   }
 
   async #uploadNext(): Promise<void> {
     const { sink, prefix, attempt, container, signal } = this.#options;
-    const raw = this.#batch.take();
+    // What could not be stored comes first again: nothing may take its place.
+    const raw = this.#sending ?? this.#batch.take();
     if (this.#batch.empty) {
       this.#stopTimer?.();
       this.#stopTimer = undefined;

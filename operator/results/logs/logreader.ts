@@ -141,8 +141,10 @@ export class LogReader {
             'reading a log failed',
           );
         }
-        if (state === 'terminated' && this.#concluding && this.#failures >= MAX_FAILURES)
+        if (state === 'terminated' && this.#concluding && this.#failures >= MAX_FAILURES) {
+          await this.#options.log.flush();
           return { complete: false, reason };
+        }
       }
       if (this.#state === 'gone') {
         await this.#options.log.flush();
