@@ -52,13 +52,15 @@ function endedProgress(progress: Progress, good: boolean): Progress {
 
 /** A final state never changes. What still runs is ended, unless it is only finishing after its success, which is soon. */
 export function keepEnded({ stage, prior, now }: StageInput, children: Children): StagePlan {
-  const isFinishing =
-    prior.state === 'Succeeded' && now.getTime() < (millis(prior.completionTime) ?? 0) + UNENDING_MS;
+  const until = (millis(prior.completionTime) ?? 0) + UNENDING_MS;
+  const isFinishing = prior.state === 'Succeeded' && now.getTime() < until;
+  const stops = stopAll(children);
   const failedLater = prior.state === 'Succeeded' && children.job && isConditionTrue(children.job, 'Failed');
   return {
     status: prior,
-    actions: isFinishing ? [] : stopAll(children),
+    actions: isFinishing ? [] : stops,
     events: [],
+    ...(isFinishing && stops.length > 0 ? { lookAt: until } : {}),
     ...(failedLater
       ? {
           discrepancy: `stage ${stage.name} had succeeded when its Job ${children.job?.metadata.name} failed`,

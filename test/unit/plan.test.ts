@@ -82,6 +82,7 @@ test('the Job of a stage that has succeeded is left to end, but not for ever', (
   const run = runOf(work, statusOf({ state: 'Succeeded', completionTime: stamp(100) }));
   const observed = observedOf(run, { jobs: [job], pods: [podOf(job, { status: running(10) })] });
   expect(planAt(159, observed).actions).toEqual([]);
+  expect(planAt(159, observed).requeueAfterMs, 'what nobody tells about is looked at').toBe(1_000);
   expect(planAt(160, observed).actions).toMatchObject([{ type: 'SuspendJob', uid: 'job-work-1' }]);
 });
 
