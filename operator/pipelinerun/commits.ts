@@ -24,11 +24,12 @@ export class Commits {
   }
 
   /**
-   * Begins a try unless one goes on: of one run there are never two at once. The work must not reject; it answers
-   * undefined when it was ended before it came to anything.
+   * Begins a try unless one goes on, or has come to something that nobody has acted upon: of one run there are never two
+   * at once, and there is a pause between them. The work must not reject; it answers undefined when it was ended before
+   * it came to anything.
    */
   begin(key: Key, runUID: string, work: () => Promise<Stored | undefined>): void {
-    if (this.#trying.has(runUID)) return;
+    if (this.#trying.has(runUID) || this.#answers.has(runUID)) return;
     this.#trying.set(runUID, this.#try(key, runUID, work));
   }
 
