@@ -104,3 +104,15 @@ test('what was read of a log that is given up is stored', async () => {
   expect(await result).toMatchObject({ complete: false });
   expect([...store.objects.keys()]).toHaveLength(1);
 });
+
+test('what came instead of a log is not told in its own words: it may be the rest of a line, and not masked', async () => {
+  const log = endedLog();
+  log.read = async function* () {
+    yield Buffer.from('the end of a line with hunter22 in it\n');
+  };
+  const { reader, result } = readEnded(log, { minDelayMs: 1, maxDelayMs: 1, patientDelayMs: 1 });
+  reader.conclude();
+  const { reason } = { reason: '', ...(await result) };
+  expect(reason).toMatch(/^NotALog: /);
+  expect(`${reason} ${reader.lastError}`).not.toContain('hunter22');
+});

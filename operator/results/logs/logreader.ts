@@ -237,7 +237,7 @@ export class LogReader {
     // Only the end of the log has an unfinished line; the end of a stream that was followed may be any place.
     const rest = splitter.end();
     if (rest !== undefined && !isTimed(rest)) strays.note(rest.text);
-    if (strays.last !== undefined) throw new NotALogError(strays.last);
+    if (strays.meaning !== undefined) throw new NotALogError(strays.meaning);
     if (follow) return;
     if (rest !== undefined && isTimed(rest)) log.addUnfinished(rest);
     this.#blocked = true;
@@ -247,21 +247,33 @@ export class LogReader {
   }
 }
 
+/** How kubelets begin when they have no log. */
+const EXCUSES = [
+  'unable to retrieve container logs',
+  'failed to try resolving symlinks',
+  'failed to watch file',
+];
+
 /** Lines without a time: a sentence about the log. After a restart the first may be the rest of a line that is known. */
 class Strays {
   #forgive: boolean;
-  last: string | undefined;
+  /**
+   * Of the last one, in words of our own: it may be a part of the log all the same, and nothing that was not masked is
+   * stored.
+   */
+  meaning: string | undefined;
 
   constructor(restarted: boolean) {
     this.#forgive = restarted;
   }
 
   note(text: string): void {
-    this.last = text.slice(0, 200).replace(/[^ -~]/g, '?');
+    this.meaning =
+      EXCUSES.find((excuse) => text.startsWith(excuse)) ?? 'lines came that do not begin with a time';
   }
 
   passed(): void {
-    if (this.#forgive) this.last = undefined;
+    if (this.#forgive) this.meaning = undefined;
     this.#forgive = false;
   }
 }
