@@ -32,7 +32,10 @@ export async function releasePod(
     ...(pod?.status?.conditions ?? []).filter(({ type }) => type !== condition.type),
     condition,
   ];
-  const patch = { metadata: { uid }, status: { phase: 'Failed', reason: 'NodeLost', message, conditions } };
+  // Conditions are replaced as a whole: another that came since this pass has read them would be lost.
+  const resourceVersion = pod?.metadata.resourceVersion;
+  const metadata = { uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+  const patch = { metadata, status: { phase: 'Failed', reason: 'NodeLost', message, conditions } };
   try {
     await deps.client.mergePatch(pods, namespace, name, patch, { subresource: 'status', signal });
   } catch (error) {

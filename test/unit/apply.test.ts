@@ -4,12 +4,12 @@ import { FINALIZER, jobName, LABEL } from '../../operator/api/names.ts';
 import type { PipelineRunSpec } from '../../operator/api/pipelinerun.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import { createKubeClient } from '../../operator/kube/http-client.ts';
-import type { Job } from '../../operator/kube/types.ts';
+import type { Job, Pod } from '../../operator/kube/types.ts';
 import { type Applied, applyActions } from '../../operator/pipelinerun/apply.ts';
 import type { ApplyDeps } from '../../operator/pipelinerun/effects.ts';
 import type { Action } from '../../operator/pipelinerun/types.ts';
 import { FakeApi } from '../support/fakeapi/server.ts';
-import { at, jobOf, observedOf, runOf } from '../support/plan/observed.ts';
+import { at, jobOf, observedOf, podOf, runOf } from '../support/plan/observed.ts';
 
 const RUN = '/apis/ebbflow.dev/v1alpha1/namespaces/data/pipelineruns/nightly';
 const JOBS = '/apis/batch/v1/namespaces/data/jobs';
@@ -42,9 +42,10 @@ function apply(
   run = runOf(spec),
   {
     jobs = [],
+    pods = [],
     deleted = new Map(),
     wrote = () => undefined,
-  }: { jobs?: Job[] } & Partial<Pick<ApplyDeps, 'deleted' | 'wrote'>> = {},
+  }: { jobs?: Job[]; pods?: Pod[] } & Partial<Pick<ApplyDeps, 'deleted' | 'wrote'>> = {},
 ): Promise<Applied> {
   const deps = {
     client,
@@ -60,7 +61,7 @@ function apply(
     wrote,
     fence: () => undefined,
   };
-  return applyActions(actions, observedOf(run, { jobs }), deps, AbortSignal.timeout(120_000));
+  return applyActions(actions, observedOf(run, { jobs, pods }), deps, AbortSignal.timeout(120_000));
 }
 
 const identity = { name: 'nightly', namespace: 'data', uid: 'run-uid' };
@@ -267,5 +268,34 @@ describe('the finalizer', () => {
 
   test('of an object that has gone already needs no removing', async () => {
     await expect(apply([{ type: 'RemoveFinalizer' }])).resolves.toMatchObject({ refusals: [] });
+  });
+});
+
+describe('a pod that is given up with its node', () => {
+  const path = '/api/v1/namespaces/data/pods/worker';
+  const pod = podOf(jobOf('one'), { name: 'worker' });
+  const release: Action = { type: 'ReleasePod', pod: 'worker', uid: 'worker', node: 'node-a' };
+  const said = { type: 'Ready', status: 'False' as const };
+  const put = (conditions: NonNullable<Pod['status']>['conditions']): void => {
+    api.world.put(path, Object.assign({ metadata: { name: 'worker' } }, pod, { status: { conditions } }));
+  };
+  const seen = (): Pod => {
+    const { resourceVersion = '' } = api.world.get(path)?.metadata ?? {};
+    return { ...pod, metadata: { ...pod.metadata, resourceVersion }, status: { conditions: [] } };
+  };
+
+  test('keeps what others have said of it since it was looked at: the next pass knows', async () => {
+    put([]);
+    const before = seen();
+    put([said]);
+    const given = apply([release], runOf(spec), { pods: [before] });
+    await expect(given).rejects.toMatchObject({ status: 409 });
+    expect(api.world.get(path)).toMatchObject({ status: { conditions: [said] } });
+  });
+
+  test('is gone after that', async () => {
+    put([]);
+    await apply([release], runOf(spec), { pods: [seen()] });
+    expect(api.world.get(path)).toBeUndefined();
   });
 });
