@@ -80,11 +80,7 @@ export function workerIndex({ metadata }: PodView): number {
 /** Taken away by the cluster (eviction, preemption, a dead node), or never let in by its node: not its own failure. */
 export function isDisrupted(pod: PodView): boolean {
   const reason = pod.status?.reason ?? '';
-  return (
-    isConditionTrue(pod, 'DisruptionTarget') ||
-    DISRUPTION_REASONS.has(reason) ||
-    OUT_OF_SOMETHING.test(reason)
-  );
+  return isConditionTrue(pod, 'DisruptionTarget') || DISRUPTION_REASONS.has(reason) || isRejected(pod);
 }
 
 /** Reasons that kubelets and controllers give a pod which they end for the node's sake. */
@@ -95,11 +91,15 @@ const DISRUPTION_REASONS = new Set([
   'Shutdown',
   'Terminated',
   'Preempting',
-  // Of a pod that the kubelet would not start at all: the scheduler knew less of the node than the kubelet does.
-  'NodeAffinity',
-  'TopologyAffinityError',
-  'UnexpectedAdmissionError',
 ]);
+
+/** Whether the kubelet would not start the pod at all: the scheduler knew less of the node than the kubelet does. */
+export function isRejected({ status }: PodView): boolean {
+  const reason = status?.reason ?? '';
+  return REJECTION_REASONS.has(reason) || OUT_OF_SOMETHING.test(reason);
+}
+
+const REJECTION_REASONS = new Set(['NodeAffinity', 'TopologyAffinityError', 'UnexpectedAdmissionError']);
 
 /** The same for a lack: OutOfcpu, OutOfmemory, OutOfpods, and any extended resource. */
 const OUT_OF_SOMETHING = /^OutOf/;

@@ -8,6 +8,7 @@ import { stopAll, suspendJob } from './actions.ts';
 import type { Children } from './children.ts';
 import { disruptionsAllowed } from './disruptions.ts';
 import type { Failure } from './failure.ts';
+import { isRejected, millis } from './podfacts.ts';
 import { withoutRefusal } from './refusal.ts';
 import { endStage } from './stageend.ts';
 import { clip } from './text.ts';
@@ -61,6 +62,11 @@ export function retryOrFail(
   const retry =
     budget && !final && (failure.disruption || !stage.copy) && failure.reason !== 'DeadlineExceeded';
   if (!retry) return endStage({ ...input, prior: used }, children, 'Failed', failure.reason, failure.message);
+  const lookAt = pauseUntil(children, disruptions);
+  if (lookAt > input.now.getTime()) {
+    const status = { ...prior, reason: 'Retrying' as const, message: clip(failure.message) };
+    return { status, actions: [], events: [], lookAt };
+  }
   const attempt = (prior.attempt ?? 1) + 1;
   const { admitted: _released, ...rest } = used;
   const next = startAttempt(
@@ -77,6 +83,24 @@ export function retryOrFail(
     actions: [...stopAll(children), ...next.actions],
     events: [{ type: 'Warning', reason: 'StageRetried', action: 'RetryStage', note }],
   };
+}
+
+/** Shortest and longest pause after a pod that its kubelet would not start, in milliseconds. */
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/**
+ * Until when the next attempt is put off, in milliseconds since the epoch. A kubelet says at once that it has no room,
+ * and until the scheduler knows better it chooses the same node again: without a pause all of the budget is used up
+ * within a minute. The more the stage has lost to the cluster, the longer it waits.
+ */
+function pauseUntil({ job, pods }: Children, disruptions: number): number {
+  if (job === undefined || !pods.some(isRejected)) return 0;
+  const failed = job.status?.conditions?.find(({ type, status }) => type === 'Failed' && status === 'True');
+  return (
+    (millis(failed?.lastTransitionTime) ?? 0) +
+    Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(disruptions - 1, 10))
+  );
 }
 
 /** Ends the pods and keeps the Job. Their running time is added up once. */
