@@ -16,6 +16,11 @@ import { boundAt, type PodView, timeOf } from './views.ts';
 const MAX_NODE_WAIT_MS = 30 * 60_000;
 /** How long after the end of a run nodes and pods may still be told: the caches fill side by side. */
 const SETTLE_MS = 5_000;
+/**
+ * How long after its end a run may still lack its record when this ledger begins, in milliseconds. Of older ones a
+ * lifecycle rule of the bucket, which counts in days, may have removed everything: a record alone must not come back.
+ */
+const MAY_LACK_MS = 24 * 3_600_000;
 /** How long what belongs to no known run is kept: after a restart, nodes and pods are told before the runs. */
 const ORPHAN_MS = 10 * 60_000;
 
@@ -85,12 +90,17 @@ export class NodeLedger {
 
   /**
    * The run is over: onFinal follows. Again and again is fine. A run that was over before this ledger existed, and of
-   * which no node is known, mostly has its record already: what is known is only for the case that it has not.
+   * which no node is known, mostly has its record already: what is known is only for the case that it has not, and one
+   * that was over long before has it.
    */
   finish(runUID: string, completionTime?: string): void {
     const run = this.#runs.get(runUID);
     if (run?.state !== 'running') return;
     const completedAt = timeOf(completionTime);
+    if (completedAt !== undefined && completedAt < this.#startedAt - MAY_LACK_MS) {
+      run.state = 'delivered';
+      return;
+    }
     const wasOver = completedAt === undefined ? run.before !== undefined : completedAt < this.#startedAt;
     run.state = 'settling';
     run.stopTimer = this.#options.clock.after(SETTLE_MS, () => {

@@ -234,6 +234,21 @@ describe('the node ledger', () => {
     },
   );
 
+  it('says nothing more of runs that were over for a day: all that was stored of them may be gone', () => {
+    const day = 86_400;
+    clock.to(2 * day);
+    const ledger = make();
+    const sums = { launched: 3, nodeSeconds: 50 };
+    ledger.begin('old', time(0), sums);
+    ledger.finish('old', time(day - 1));
+    ledger.begin('young', time(0), sums);
+    ledger.finish('young', time(day));
+    clock.to(2 * day + 9_000);
+    expect(finals).toEqual([]);
+    expect(lowerBounds.map(({ runUID }) => runUID)).toEqual(['young']);
+    expect(ledger.figures('old')).toEqual(sums);
+  });
+
   it('after a restart, takes the nodes that are told after the run', () => {
     clock.to(1_000);
     const ledger = make();
