@@ -236,3 +236,39 @@ test('who follows a log sees its lines before they are stored, and none of them 
   const { times } = await readBack(store, CLUSTER, ref, 'main');
   expect(times).toEqual(Array.from({ length: 10 }, (_, n) => timeOf(n)));
 });
+
+test('a log of which this process does not know yet how much is stored is shown as it is stored', async () => {
+  const store = new MemoryStore();
+  const log = new FakeContainerLog();
+  log.lines = textLines(5);
+  const before = createService(store, (options) => log.read(options));
+  before.logs.observe(ref, podOf(ref, 'Running', { main: 'running' }));
+  while (before.logs.live(ref.podUID)?.held.get('main') === undefined) await sleep(1);
+  await before.logs.storeHeld(60_000);
+  // As it is written from time to time.
+  const written = before.logs.live(ref.podUID)?.index;
+  const key = [...store.objects.keys()].find((one) => one.endsWith('/logs.json')) ?? '';
+  await before.stop();
+  store.objects.set(key, Buffer.from(JSON.stringify(written)));
+  const service = createService(store, (options) => log.read(options));
+  stops.push(() => service.stop());
+  // Many logs are looked up after a restart, and this one is not the first.
+  let waiting = true;
+  const gate = Promise.withResolvers<void>();
+  const get = store.get.bind(store);
+  store.get = async (...call) => {
+    if (waiting && call[0].endsWith('logs.json')) await gate.promise;
+    return await get(...call);
+  };
+  service.logs.observe(ref, podOf(ref, 'Running', { main: 'running' }));
+  await turn();
+  waiting = false;
+  const run = decidedRun();
+  const find = () => ({ namespace: run.metadata.namespace, uid: ref.runUID, object: run });
+  const signal = AbortSignal.timeout(60_000);
+  const seen: string[] = [];
+  for await (const item of streamLogs(service.library, find, { filter: {}, follow: false }, signal))
+    if ('line' in item) seen.push(item.line.bytes.toString());
+  expect(seen).toEqual(log.lines.map(({ bytes }) => String(bytes)));
+  gate.resolve();
+});

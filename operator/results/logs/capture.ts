@@ -95,12 +95,12 @@ export class PodsLogCapture implements LogCapture {
   }
 
   /**
-   * A log that is being captured: its index and, by container, what is not stored yet. Undefined for others, whose
-   * index is in the bucket.
+   * A log that is being captured: its index and, by container, what is not stored yet. Undefined for others and after a
+   * restart until it is read how far the log was: their index is in the bucket.
    */
   live(podUID: string): { index: LogIndex; held: ReadonlyMap<string, HeldBytes> } | undefined {
     const capture = this.#pods.get(podUID);
-    return capture && { index: capture.index(), held: capture.held() };
+    return capture?.loaded !== true ? undefined : { index: capture.index(), held: capture.held() };
   }
 
   /** Workers of a run whose logs are being captured. */

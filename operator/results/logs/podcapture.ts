@@ -67,6 +67,10 @@ export class PodCapture {
   get settled(): boolean {
     return this.#settled;
   }
+  /** Whether what is stored of the logs is known here: before, the index looks as if there were nothing. */
+  get loaded(): boolean {
+    return this.#isLoaded;
+  }
   /** When something last went forward, in monotonic milliseconds. Before anything can be read, the store is waited for. */
   get progressAt(): number {
     return this.#isLoaded ? this.#progressAt : this.#deps.clock.monotonicMs();
