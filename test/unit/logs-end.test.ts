@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { PipelineRun } from '../../operator/api/types.ts';
-import type { Clock } from '../../operator/kube/clock.ts';
+import { type Clock, systemClock } from '../../operator/kube/clock.ts';
 import type { ResultsService } from '../../operator/results/results.ts';
 import type { CommitInput, CommitResult } from '../../operator/results/types.ts';
 import { runPrefix, sealedManifestKey } from '../../workers/contract/keys.ts';
@@ -255,5 +255,35 @@ test('all logs of a run count down together, however few of them are closed at a
   await waiting;
   await clock.advance(IDLE_MS + 1);
   expect((await committing).logsComplete).toBe(false);
+  await world.service.stop();
+});
+
+test('a log that is waited for is looked at a few times a second, and told of when it is settled', async () => {
+  let looks = 0;
+  const clock: Clock = {
+    ...systemClock,
+    monotonicMs: () => {
+      looks += 1;
+      return systemClock.monotonicMs();
+    },
+  };
+  const log = new FakeContainerLog();
+  const world = bed(log, IDLE_MS, clock);
+  const { logs } = world.service;
+  logs.observe(ref, podOf(ref, 'Running', { main: 'running' }));
+  await until(() => log.reads.length > 0);
+  const since = logs.conclude(ref.runUID);
+  const bounds = { since, idleMs: IDLE_MS, maxMs: IDLE_MS };
+  const before = looks;
+  const finishing = logs.finish(ref.podUID, bounds, AbortSignal.timeout(60_000));
+  const begun = performance.now();
+  await sleep(1_000);
+  expect((looks - before) / (performance.now() - begun), 'looks per millisecond').toBeLessThan(1 / 100);
+  log.ended = true;
+  logs.observe(ref, podOf(ref, 'Failed', { main: 1 }));
+  await until(() => logs.settled(ref.podUID));
+  const settledAfter = looks;
+  expect(await finishing).toMatchObject({ complete: true });
+  expect(looks, 'it is not asked again').toBe(settledAfter);
   await world.service.stop();
 });

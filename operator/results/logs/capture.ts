@@ -34,6 +34,9 @@ export interface CaptureOptions {
   onChunk?(entry: ChunkEntry): void;
 }
 
+/** How often it is looked whether a log that is waited for still goes forward, in milliseconds: of hundreds at once. */
+const LOOK_MS = 200;
+
 /** Runs whose capture is over and forgotten; late news of their pods must not start it again. */
 const REMEMBERED_RUNS = 10_000;
 
@@ -134,7 +137,7 @@ export class PodsLogCapture implements LogCapture {
       const idle = now - Math.max(since, capture.progressAt);
       if (idle > idleMs || now - since > maxMs)
         return capture.close('CaptureUnfinished: the log could not be read to its end in time', signal);
-      await sleep(20, undefined, { signal });
+      await capture.settledWithin(LOOK_MS, signal);
     }
     return capture.index();
   }

@@ -1,4 +1,5 @@
 /** The logs of one pod: which containers are read, and when all of them are. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RUN_RECORD, runPrefix } from '../../../workers/contract/keys.ts';
 import type { LogContainer } from '../../../workers/contract/logframes.ts';
 import type { ChunkEntry, LogIndex } from '../../../workers/contract/manifests.ts';
@@ -36,6 +37,8 @@ export class PodCapture {
   #gone = false;
   #closed = false;
   #settled = false;
+  /** Those who wait until it is settled. */
+  readonly #waiting = new Set<() => void>();
   #writing: Promise<void> = Promise.resolve();
   /** When something last went forward, if only to the end of a stream, in monotonic milliseconds. */
   #progressAt: number;
@@ -116,6 +119,17 @@ export class PodCapture {
     await Promise.all([...this.#containers.values()].map(async (capture) => await capture.storeHeld()));
   }
 
+  /** Resolves when the log is settled, after `ms` if it is not by then. @throws the signal's reason. */
+  async settledWithin(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#settled) return;
+    const early = new AbortController();
+    const wake = (): void => early.abort();
+    this.#waiting.add(wake);
+    await sleep(ms, undefined, { signal: AbortSignal.any([signal, early.signal]) })
+      .catch(() => signal.throwIfAborted())
+      .finally(() => this.#waiting.delete(wake));
+  }
+
   /** Stops without storing anything more: whoever comes next goes on from what is stored. */
   async stop(): Promise<void> {
     this.#controller.abort(new Error('log capture was stopped'));
@@ -136,7 +150,7 @@ export class PodCapture {
         if (!ended) this.#index.addGap(container, withError(reason, lastError));
       // Its worker has reported, so it ran, and nobody has said so.
       if (this.#containers.size === 0) this.#index.addGap(workingContainer(this.#attempt), reason);
-      this.#settled = true;
+      this.#settle();
     }
     await this.#writing.catch(() => undefined);
     await this.#index.write(this.#attempt, this.#settled, signal);
@@ -244,6 +258,7 @@ export class PodCapture {
   #settle(): void {
     this.#settled = true;
     this.#closed = true;
+    for (const wake of this.#waiting) wake();
   }
 }
 
