@@ -89,17 +89,18 @@ export class NodeLedger {
   }
 
   /**
-   * The run is over: onFinal follows. Again and again is fine. A run that was over before this ledger existed, and of
+   * The run is over: onFinal follows, unless true is answered: then it has been called, or never will be. Again and
+   * again is fine. A run that was over before this ledger existed, and of
    * which no node is known, mostly has its record already: what is known is only for the case that it has not, and one
    * that was over long before has it.
    */
-  finish(runUID: string, completionTime?: string): void {
+  finish(runUID: string, completionTime?: string): boolean {
     const run = this.#runs.get(runUID);
-    if (run?.state !== 'running') return;
+    if (run?.state !== 'running') return run === undefined || run.state === 'delivered';
     const completedAt = timeOf(completionTime);
     if (completedAt !== undefined && completedAt < this.#startedAt - MAY_LACK_MS) {
       run.state = 'delivered';
-      return;
+      return true;
     }
     const wasOver = completedAt === undefined ? run.before !== undefined : completedAt < this.#startedAt;
     run.state = 'settling';
@@ -112,6 +113,7 @@ export class NodeLedger {
       run.stopTimer = this.#options.clock.after(MAX_NODE_WAIT_MS - SETTLE_MS, () => this.#deliver(runUID));
       this.#deliverWhenGone(runUID);
     });
+    return false;
   }
 
   /** The object is gone: the run is of no interest any more, and onFinal will not be called if it was not yet. */

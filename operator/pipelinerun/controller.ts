@@ -154,7 +154,7 @@ export class RunController {
       deleted: (run) => {
         this.facts.forget(run.metadata.uid);
         // Its nodes may outlive the object by a while; their final figures are still to be stored.
-        this.ledger.finish(run.metadata.uid);
+        if (this.ledger.finish(run.metadata.uid)) this.#forgetNodes(run.metadata.uid);
         this.#writer.forget(run.metadata.uid);
         this.#commits.forget(run.metadata.uid);
         this.#deleted.delete(run.metadata.uid);
@@ -243,7 +243,10 @@ export class RunController {
     const namespace = this.#namespaces.get(runUID);
     if (namespace === undefined) return;
     await this.#nodesWriter.write(namespace, record, ifMissing);
-    if (this.caches.runByUID(runUID)) return;
+    if (!this.caches.runByUID(runUID)) this.#forgetNodes(runUID);
+  }
+
+  #forgetNodes(runUID: string): void {
     this.ledger.forget(runUID);
     this.#namespaces.delete(runUID);
   }

@@ -307,6 +307,18 @@ describe('the node ledger', () => {
     expect(finals).toEqual([]);
   });
 
+  it('says whether the figures of a run that is over are still to come', () => {
+    const ledger = make();
+    expect(ledger.finish('unknown')).toBe(true);
+    ledger.begin('a', time(0));
+    expect(ledger.finish('a'), 'they follow').toBe(false);
+    expect(ledger.finish('a')).toBe(false);
+    clock.to(60);
+    expect(finals).toHaveLength(1);
+    expect(ledger.finish('a'), 'they are out').toBe(true);
+    expect(finals).toHaveLength(1);
+  });
+
   it('forgets what is over: a thousand runs leave only the last minutes behind', () => {
     const ledger = make();
     for (let run = 0; run < 1_000; run++) {
