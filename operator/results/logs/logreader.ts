@@ -8,6 +8,7 @@ import type { Logger } from '../../kube/logger.ts';
 import type { ContainerLog } from './containerlog.ts';
 import type { Limiter } from '../../kube/limiter.ts';
 import { type LinePiece, LineSplitter } from './lines.ts';
+import { Strays } from './strays.ts';
 
 /** `terminated`: the container ended and the pod is there; `gone`: the pod is not. */
 export type ContainerState = 'running' | 'terminated' | 'gone';
@@ -244,37 +245,6 @@ export class LogReader {
     await log.flush().finally(() => {
       this.#blocked = false;
     });
-  }
-}
-
-/** How kubelets begin when they have no log. */
-const EXCUSES = [
-  'unable to retrieve container logs',
-  'failed to try resolving symlinks',
-  'failed to watch file',
-];
-
-/** Lines without a time: a sentence about the log. After a restart the first may be the rest of a line that is known. */
-class Strays {
-  #forgive: boolean;
-  /**
-   * Of the last one, in words of our own: it may be a part of the log all the same, and nothing that was not masked is
-   * stored.
-   */
-  meaning: string | undefined;
-
-  constructor(restarted: boolean) {
-    this.#forgive = restarted;
-  }
-
-  note(text: string): void {
-    this.meaning =
-      EXCUSES.find((excuse) => text.startsWith(excuse)) ?? 'lines came that do not begin with a time';
-  }
-
-  passed(): void {
-    if (this.#forgive) this.meaning = undefined;
-    this.#forgive = false;
   }
 }
 
