@@ -1,7 +1,7 @@
 /** The command line, taken apart. */
-import { parseArgs } from 'node:util';
 import { isUID } from '../workers/contract/keys.ts';
 import { CliError } from './errors.ts';
+import { flagReader } from './flags.ts';
 
 export const USAGE = `ebbflow: look at the results and logs of pipeline runs; copy objects without a cluster
 
@@ -10,6 +10,7 @@ export const USAGE = `ebbflow: look at the results and logs of pipeline runs; co
   ebbflow results show UID
   ebbflow results failures UID [--stage NAME]   objects that copies could not copy, and why
   ebbflow logs UID [--stage NAME] [--worker N] [--container NAME] [--follow] [--timestamps] [--raw]
+  ebbflow --version
 
 Options of results and logs
   --json            print what the operator answered, for programs
@@ -29,6 +30,7 @@ export interface Connection {
 
 export type Command = { json: boolean; connection: Connection } & (
   | { name: 'help' }
+  | { name: 'version' }
   | {
       name: 'list';
       filter: { namespace?: string; pipeline?: string; result?: string };
@@ -63,9 +65,22 @@ const OPTIONS = {
   timestamps: { type: 'boolean' },
   raw: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
 } as const;
 
+const flags = flagReader('ebbflow --help');
+const RESULTS = ['Succeeded', 'Failed', 'Canceled'] as const;
+/** Most runs that one answer has, and most workers that are told apart: the results API takes no more. */
+const MOST_RUNS = 500;
+const MOST_WORKERS = 1_000_000;
+
 const COMMON = ['json', 'namespace', 'context', 'server', 'help'];
+const COMMANDS = {
+  list: 'results list',
+  show: 'results show',
+  failures: 'results failures',
+  logs: 'logs',
+} as const;
 const ALLOWED = {
   list: ['run-namespace', 'pipeline', 'result', 'limit', 'after'],
   show: [],
@@ -75,24 +90,26 @@ const ALLOWED = {
 
 /** @throws CliError that says what to type. */
 export function parseCommand(args: readonly string[]): Command {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = flags.parse(args, OPTIONS);
   const connection = {
     namespace: values.namespace ?? 'ebbflow-system',
     context: values.context,
-    server: values.server,
+    server: flags.address('server', values.server),
   };
   const base = { json: values.json ?? false, connection };
   const [first, second, ...rest] = positionals;
+  if (values.version === true) return { ...base, name: 'version' };
   if (values.help === true || first === undefined || first === 'help') return { ...base, name: 'help' };
   const only = (name: keyof typeof ALLOWED): void => refuseOthers(name, Object.keys(values));
   if (first === 'results' && second === 'list' && rest.length === 0) {
     only('list');
     const filter = defined({
-      namespace: values['run-namespace'],
-      pipeline: values.pipeline,
-      result: values.result,
+      namespace: flags.name('run-namespace', values['run-namespace']),
+      pipeline: flags.name('pipeline', values.pipeline),
+      result: values.result === undefined ? undefined : flags.choose('result', values.result, RESULTS),
     });
-    return { ...base, name: 'list', filter, limit: values.limit ?? '50', after: values.after };
+    const limit = String(flags.count('limit', values.limit, 1, MOST_RUNS) ?? 50);
+    return { ...base, name: 'list', filter, limit, after: values.after };
   }
   if (first === 'results' && second === 'show') {
     only('show');
@@ -100,43 +117,41 @@ export function parseCommand(args: readonly string[]): Command {
   }
   if (first === 'results' && second === 'failures') {
     only('failures');
-    return { ...base, name: 'failures', uid: readUID(rest), stage: values.stage };
+    return { ...base, name: 'failures', uid: readUID(rest), stage: flags.name('stage', values.stage) };
   }
   if (first === 'logs') {
     only('logs');
-    const filter = defined({ stage: values.stage, index: values.worker, container: values.container });
+    const filter = defined({
+      stage: flags.name('stage', values.stage),
+      index: flags.count('worker', values.worker, 0, MOST_WORKERS)?.toString(),
+      container: flags.name('container', values.container),
+    });
     const { follow = false, timestamps = false, raw = false } = values;
     return { ...base, name: 'logs', uid: readUID(positionals.slice(1)), filter, follow, timestamps, raw };
   }
-  throw usage(`there is no command ${positionals.slice(0, 2).join(' ')}`);
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw usage(error instanceof Error ? error.message : 'the options cannot be read');
+  if (first === 'results') {
+    const what = 'write results list, results show UID or results failures UID';
+    if (second === undefined) throw flags.wrong(`results alone is no command: ${what}`);
+    if (second === 'list') throw flags.wrong(`results list takes no ${JSON.stringify(rest[0])}`);
+    throw flags.wrong(`there is no command results ${second}: ${what}`);
   }
+  throw flags.wrong(`there is no command ${first}: there are copy, results and logs`);
 }
 
 function refuseOthers(name: keyof typeof ALLOWED, given: readonly string[]): void {
   const allowed: readonly string[] = [...COMMON, ...ALLOWED[name]];
   const wrong = given.find((option) => !allowed.includes(option));
-  if (wrong !== undefined) throw usage(`--${wrong} is not an option of this command`);
+  if (wrong !== undefined) throw flags.wrong(`--${wrong} is no option of ${COMMANDS[name]}`);
 }
 
 function readUID(words: readonly string[]): string {
   const [uid, extra] = words;
   if (uid === undefined)
     throw new CliError('Usage', 'name the run by its UID', { next: 'ebbflow results list' });
-  if (extra !== undefined) throw usage(`one UID is enough; ${extra} is too much`);
+  if (extra !== undefined) throw flags.wrong(`one UID is enough; ${extra} is too much`);
   if (!isUID(uid))
     throw new CliError('Usage', `${uid} is not the UID of a run`, { next: 'ebbflow results list' });
   return uid;
-}
-
-function usage(message: string): CliError {
-  return new CliError('Usage', message, { next: 'ebbflow --help' });
 }
 
 function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -1,4 +1,5 @@
 /** `ebbflow results` and `ebbflow logs`: what the operator knows about runs. */
+import { version } from '../workers/contract/version.ts';
 import { RESULTS_ROUTES, runReply, runsReply } from '../workers/contract/resultsapi.ts';
 import { type Command, parseCommand, USAGE } from './arguments.ts';
 import { ResultsClient } from './client.ts';
@@ -20,6 +21,8 @@ async function run(command: Command, client: ResultsClient, signal: AbortSignal)
   switch (command.name) {
     case 'help':
       return write(USAGE);
+    case 'version':
+      return write(`ebbflow ${version}\n`);
     case 'list': {
       const query = { ...command.filter, limit: command.limit, after: command.after };
       const reply = await client.get(runsReply, RESULTS_ROUTES.runs, query, signal);
@@ -55,6 +58,11 @@ async function printLogs(
   }
 }
 
+/** Nobody has to be asked. */
+function isOffline({ name }: Command): boolean {
+  return name === 'help' || name === 'version';
+}
+
 /** Runs the command of this process's arguments and sets its exit code. */
 export async function main(): Promise<void> {
   const stop = new AbortController();
@@ -69,7 +77,7 @@ export async function main(): Promise<void> {
   try {
     const command = parseCommand(process.argv.slice(2));
     let { server } = command.connection;
-    if (command.name !== 'help' && server === undefined) {
+    if (!isOffline(command) && server === undefined) {
       const forward = await openForward(command.connection, stop.signal);
       ({ url: server, close } = forward);
     }

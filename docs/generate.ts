@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { LABEL } from '../operator/api/names.ts';
 import { CONDITIONS, EVENT_REASONS, RUN_REASONS, STAGE_REASONS } from '../operator/api/reasons.ts';
 import { createMetrics } from '../operator/telemetry/registry.ts';
-import { version } from '../operator/version.ts';
+import { version } from '../workers/contract/version.ts';
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>

@@ -27,7 +27,7 @@ import { createLogger } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/registry.ts';
 import { startTelemetryServer } from './telemetry/server.ts';
 import { createWorkerApi } from './workerapi/server.ts';
-import { version } from './version.ts';
+import { version } from '../workers/contract/version.ts';
 
 /** How long grants of workers live: how long they can go on without the operator. */
 const GRANT_SECONDS = 2_700;

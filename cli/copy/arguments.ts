@@ -1,13 +1,14 @@
 /** The command line of `ebbflow copy`, taken apart. Pure. */
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { KeyEquivalence } from '../../workers/contract/copyplan.ts';
 import { isUID } from '../../workers/contract/keys.ts';
 import type { Connection } from '../arguments.ts';
-import { CliError } from '../errors.ts';
+import { flagReader } from '../flags.ts';
 import { type CopyOptions, OPTIONS } from './options.ts';
 import { parseLocation, type S3Location } from './location.ts';
 import { readStores, type StoreFlags } from './storeflags.ts';
+
+const flags = flagReader('ebbflow copy --help');
 
 /** What is to be copied, and how. Names of choices are the API's. */
 export interface CopyJobText {
@@ -53,21 +54,22 @@ export type CopyCommand = { readonly name: 'help' } | ({ readonly name: 'copy' }
 
 /** @throws CliError that says what to type. */
 export function parseCopyCommand(args: readonly string[]): CopyCommand {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = flags.parse(args, OPTIONS);
   if (values.help === true || args.length === 0) return { name: 'help' };
   const planOnly = positionals[0] === 'plan';
   const [source, destination, extra] = planOnly ? positionals.slice(1) : positionals;
   if (source === undefined || destination === undefined) {
-    throw usage('name a source and a destination: ebbflow copy s3://bucket/prefix s3://bucket/prefix');
+    throw flags.wrong('name a source and a destination: ebbflow copy s3://bucket/prefix s3://bucket/prefix');
   }
-  if (extra !== undefined) throw usage(`two locations are enough; ${JSON.stringify(extra)} is too much`);
+  if (extra !== undefined)
+    throw flags.wrong(`two locations are enough; ${JSON.stringify(extra)} is too much`);
   return {
     name: 'copy',
     job: readJob(values, source, destination),
     stores: readStores(values),
-    maxFailures: readCount('max-failures', values['max-failures'], 0) ?? 0,
+    maxFailures: flags.count('max-failures', values['max-failures'], 0) ?? 0,
     dryRun: planOnly || values['dry-run'] === true,
-    concurrency: readCount('concurrency', values.concurrency, 1, 1024),
+    concurrency: flags.count('concurrency', values.concurrency, 1, 1024),
     state: values.state,
     anew: values.new ?? false,
     json: values.json ?? false,
@@ -76,10 +78,10 @@ export function parseCopyCommand(args: readonly string[]): CopyCommand {
 }
 
 function readJob(values: CopyOptions, source: string, destination: string): CopyJobText {
-  const samplePercent = readCount('sample-percent', values['sample-percent'], 1, 100);
-  const verify = choose('verify', values.verify, ['ETag', 'Checksum', 'Sample'], 'ETag');
+  const samplePercent = flags.count('sample-percent', values['sample-percent'], 1, 100);
+  const verify = flags.choose('verify', values.verify ?? 'ETag', ['ETag', 'Checksum', 'Sample']);
   if (samplePercent !== undefined && verify !== 'Sample') {
-    throw usage('--sample-percent needs --verify sample');
+    throw flags.wrong('--sample-percent needs --verify sample');
   }
   return {
     source: parseLocation(source, 'source'),
@@ -88,21 +90,23 @@ function readJob(values: CopyOptions, source: string, destination: string): Copy
     ledgerOf: readLedgerOf(values),
     rename: pairRules(values.match ?? [], values.replace ?? []),
     mode: values.move === true ? 'Move' : 'Copy',
-    onUnmatched: choose('on-unmatched', values['on-unmatched'], ['Fail', 'Skip', 'Copy'], 'Fail'),
-    onExisting: choose(
-      'on-existing',
-      values['on-existing'],
-      ['SkipIdentical', 'Fail', 'Overwrite'],
+    onUnmatched: flags.choose('on-unmatched', values['on-unmatched'] ?? 'Fail', ['Fail', 'Skip', 'Copy']),
+    onExisting: flags.choose('on-existing', values['on-existing'] ?? 'SkipIdentical', [
       'SkipIdentical',
-    ),
-    onEmpty: choose('on-empty', values['on-empty'], ['Fail', 'Succeed'], 'Fail'),
-    keyEquivalence: choose(
-      'key-equivalence',
-      values['key-equivalence'],
-      ['Auto', 'Exact', 'Posix', 'NFC', 'CaseInsensitive', 'PosixNFC', 'PosixCaseInsensitive'],
+      'Fail',
+      'Overwrite',
+    ]),
+    onEmpty: flags.choose('on-empty', values['on-empty'] ?? 'Fail', ['Fail', 'Succeed']),
+    keyEquivalence: flags.choose('key-equivalence', values['key-equivalence'] ?? 'Auto', [
       'Auto',
-    ),
-    transfer: choose('transfer', values.transfer, ['Auto', 'ServerSide', 'Stream'], 'Auto'),
+      'Exact',
+      'Posix',
+      'NFC',
+      'CaseInsensitive',
+      'PosixNFC',
+      'PosixCaseInsensitive',
+    ]),
+    transfer: flags.choose('transfer', values.transfer ?? 'Auto', ['Auto', 'ServerSide', 'Stream']),
     multipartThreshold: values['multipart-threshold'],
     verify,
     samplePercent,
@@ -112,7 +116,8 @@ function readJob(values: CopyOptions, source: string, destination: string): Copy
 function readKeyList(text: string | undefined): CopyJobText['keyList'] {
   if (text === undefined) return undefined;
   const { bucket, prefix: key } = parseLocation(text, 'key list');
-  if (key === '') throw usage(`--key-list ${JSON.stringify(text)} names no object: write s3://bucket/key`);
+  if (key === '')
+    throw flags.wrong(`--key-list ${JSON.stringify(text)} names no object: write s3://bucket/key`);
   return { bucket, key };
 }
 
@@ -122,11 +127,11 @@ function readLedgerOf(values: CopyOptions): CopyJobText['ledgerOf'] {
     (name) => values[name] !== undefined,
   );
   if (remote !== undefined && !isUID(text ?? ''))
-    throw usage(`--${remote} needs --ledger-of with the UID of a run`);
+    throw flags.wrong(`--${remote} needs --ledger-of with the UID of a run`);
   if (text === undefined) return undefined;
   if (values['key-list'] !== undefined)
-    throw usage('give --key-list or --ledger-of, not both: each says where the keys come from');
-  const target = readLedgerTarget(text, values);
+    throw flags.wrong('give --key-list or --ledger-of, not both: each says where the keys come from');
+  const target = readLedgerTarget(text, { ...values, server: flags.address('server', values.server) });
   // What a job is must not depend on where it was typed.
   return 'directory' in target ? { directory: resolve(target.directory) } : target;
 }
@@ -149,55 +154,7 @@ export function readLedgerTarget(
 function pairRules(matches: readonly string[], replaces: readonly string[]) {
   if (matches.length !== replaces.length) {
     const counts = `${matches.length} --match and ${replaces.length} --replace`;
-    throw usage(`every --match needs its --replace: there are ${counts}`);
+    throw flags.wrong(`every --match needs its --replace: there are ${counts}`);
   }
   return matches.map((match, index) => ({ match, replace: replaces[index] ?? '' }));
-}
-
-function parse(args: readonly string[]): {
-  readonly values: CopyOptions;
-  readonly positionals: readonly string[];
-} {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw usage(error instanceof Error ? error.message : 'the options cannot be read');
-  }
-}
-
-/** One of the API's words, written its way or in lower case with dashes. */
-export function choose<T extends string>(
-  option: string,
-  text: string | undefined,
-  words: readonly [T, ...T[]],
-  otherwise: T,
-): T {
-  if (text === undefined) return otherwise;
-  const found = words.find((word) => word === text || toFlagWord(word) === text.toLowerCase());
-  if (found !== undefined) return found;
-  const known = words.map(toFlagWord).join(', ');
-  throw usage(`--${option} ${JSON.stringify(text)} is none of ${known}`);
-}
-
-/** `SkipIdentical` is `skip-identical` on the command line; `ETag` and `NFC` stay one word. */
-export function toFlagWord(word: string): string {
-  return word.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase();
-}
-
-/** A whole number in bounds. @throws CliError */
-export function readCount(
-  option: string,
-  text: string | undefined,
-  least: number,
-  most = 2 ** 31 - 1,
-): number | undefined {
-  if (text === undefined) return undefined;
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= least && value <= most) return value;
-  const range = most === 2 ** 31 - 1 ? `from ${least}` : `from ${least} to ${most}`;
-  throw usage(`--${option} ${JSON.stringify(text)} is not a whole number ${range}`);
-}
-
-function usage(message: string): CliError {
-  return new CliError('Usage', message, { next: 'ebbflow copy --help' });
 }

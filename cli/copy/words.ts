@@ -2,7 +2,7 @@
  * The engine names fields of the API, because most of its users write a PipelineRun. Here the same sentences name
  * options. Pure.
  */
-import { toFlagWord } from './arguments.ts';
+import { toFlagWord } from '../flags.ts';
 
 const FIELDS: Readonly<Record<string, string>> = {
   onUnmatched: '--on-unmatched',

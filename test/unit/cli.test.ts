@@ -19,7 +19,12 @@ test('commands are taken apart', () => {
     filter: { namespace: 'team' },
     connection: { namespace: 'flow' },
   });
+  expect(parseCommand(['results', 'list', '--result', 'failed', '--limit', '7'])).toMatchObject({
+    filter: { result: 'Failed' },
+    limit: '7',
+  });
   expect(parseCommand([])).toMatchObject({ name: 'help' });
+  expect(parseCommand(['--version'])).toMatchObject({ name: 'version' });
 });
 
 test.each([
@@ -34,6 +39,34 @@ test.each([
   expect(() => parseCommand(args)).toThrow(
     expect.objectContaining({ code: 'Usage', next: expect.stringMatching(/^ebbflow /) }),
   );
+});
+
+test.each([
+  [['results'], 'results alone is no command: write results list, results show UID or results failures UID'],
+  [['results', 'nope'], /^there is no command results nope: write results list, /],
+  [['results', 'list', 'more'], 'results list takes no "more"'],
+  [['nope'], 'there is no command nope: there are copy, results and logs'],
+  [['logs', UID, '--workers', '3'], 'there is no option --workers; did you mean --worker?'],
+  [['logs', UID, '--zzz'], 'there is no option --zzz'],
+  [['logs', UID, '--toString'], 'there is no option --toString'],
+  [['logs', UID, '-x'], 'there is no option -x'],
+  [['logs', UID, '--stage'], '--stage needs a value'],
+  [
+    ['logs', UID, '-c', '-f'],
+    '-c needs a value, and -f looks like an option: write --container=-f if it is meant',
+  ],
+  [['logs', UID, '--follow=1'], '--follow takes no value'],
+  [['results', 'list', '--follow'], '--follow is no option of results list'],
+  [['results', 'list', '--limit', 'abc'], '--limit "abc" is not a whole number from 1 to 500'],
+  [['results', 'list', '--result', 'bogus'], '--result "bogus" is none of succeeded, failed, canceled'],
+  [['results', 'list', '--server', 'foo'], '--server "foo" is not http(s)://host or http(s)://host:port'],
+  [['results', 'list', '--server', 'http://a:99999'], /^--server "http:\/\/a:99999" is not http/],
+  [['results', 'list', '--pipeline', 'A b'], /^--pipeline "A b" is no name/],
+  [['logs', UID, '--worker', 'x'], '--worker "x" is not a whole number from 0 to 1000000'],
+])('what is wrong in %j is said in one sentence, before anything is asked', (args, message) => {
+  const next = 'ebbflow --help';
+  expect(() => parseCommand(args)).toThrow(expect.objectContaining({ code: 'Usage', next }));
+  expect(() => parseCommand(args)).toThrow(message);
 });
 
 test('nothing in a log can move the cursor, ring a bell, turn the text or hide in it', () => {

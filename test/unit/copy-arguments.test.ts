@@ -84,7 +84,12 @@ describe('the command line', () => {
     [[...both, '--concurrency', '0'], /from 1 to 1024/],
     [[...both, '--sample-percent', '5'], /needs --verify sample/],
     [[...both, '--endpoint', 'https://host/path'], /not http\(s\):\/\/host/],
-    [[...both, '--access-key', 'x'], /Unknown option/],
+    [[...both, '--access-key', 'x'], /^there is no option --access-key$/],
+    [[...both, '--macth', 'x'], /^there is no option --macth; did you mean --match\?$/],
+    [[...both, '--match'], /^--match needs a value$/],
+    [[...both, '--match', '--replace'], /^--match needs a value, and --replace looks like an option: write/],
+    [[...both, '--json=yes'], /^--json takes no value$/],
+    [[...both, '-x'], /^there is no option -x$/],
   ])('%j is refused', (args, message) => {
     expect(() => parseCopyCommand(args)).toThrow(
       expect.objectContaining({ code: 'Usage', message: expect.stringMatching(message) }),
@@ -128,7 +133,8 @@ describe('the command line of verify', () => {
     [['a', '--level', 'md5'], /none of size, checksum, sample/],
     [['a', '--percent', '5'], /needs --level sample/],
     [['a', '--level', 'sample', '--percent', '101'], /from 1 to 100/],
-    [['a', '--move'], /Unknown option/],
+    [['a', '--move'], /^there is no option --move$/],
+    [['a', '--server', 'foo'], /^--server "foo" is not http/],
   ])('%j is refused', (args, message) => {
     expect(() => parseVerifyCommand(args)).toThrow(
       expect.objectContaining({ code: 'Usage', message: expect.stringMatching(message) }),

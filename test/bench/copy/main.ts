@@ -7,7 +7,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { version } from '../../../operator/version.ts';
+import { version } from '../../../workers/contract/version.ts';
 import { provideBinaries } from '../../cluster/binaries.ts';
 import { projectRoot } from '../../cluster/paths.ts';
 import { clientOf } from '../../support/copybed.ts';
