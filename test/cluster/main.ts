@@ -1,7 +1,9 @@
 /** `npm run cluster -- up | down | status | env`: the native test cluster by hand. */
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openCluster, startCluster } from './cluster.ts';
 import { destroyCluster, reapStale } from './destroy.ts';
+import { exportLines } from './exports.ts';
 import { listNodes } from './noderecord.ts';
 import { listStates, reasonToEnd } from './state.ts';
 import type { Cluster } from './types.ts';
@@ -102,9 +104,8 @@ function status(): void {
 async function env(): Promise<void> {
   const cluster = await openCluster(values.name);
   if (values.json) return void print(describe(cluster));
-  for (const [key, value] of Object.entries(cluster.environment())) {
-    process.stdout.write(`export ${key}='${value.replaceAll("'", "'\\''")}'\n`);
-  }
+  const folders = new Set(Object.values(cluster.binaries).map((program) => dirname(program)));
+  process.stdout.write(exportLines(cluster.environment(), [...folders]));
 }
 
 const commands: Readonly<Record<string, () => Promise<void> | void>> = { up, down, status, env };
