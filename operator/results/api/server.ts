@@ -81,7 +81,9 @@ export function createResultsApi(deps: ResultsApiDeps): FastifyInstance {
       const first = await items.next();
       const text = format === 'text';
       reply.type(text ? 'text/plain; charset=utf-8' : 'application/x-ndjson');
-      return reply.send(Readable.from(text ? bytesOf(first, items) : linesOf(first, items, deps.logger)));
+      return reply.send(
+        Readable.from(text ? bytesOf(first, items) : linesOf(first, items, deps.logger, gone.signal)),
+      );
     },
     [RESULTS_ROUTES.ledger(':uid', ':stage')]: async (request, reply) => {
       const { uid, stage } = read(stageParams, request.params);
@@ -110,7 +112,8 @@ export function createResultsApi(deps: ResultsApiDeps): FastifyInstance {
   });
   server.setErrorHandler(async (error, request, reply) => {
     const refusal = toRefusal(error);
-    if (refusal.status >= 500)
+    // Of somebody who has left, the store says that it was not waited for.
+    if (refusal.status >= 500 && !reply.raw.destroyed)
       deps.logger.warn({ err: error, route: request.routeOptions.url }, 'a results request failed');
     await reply
       .code(refusal.status)
@@ -151,10 +154,16 @@ async function* linesOf(
   first: IteratorResult<LogItem, void>,
   rest: AsyncGenerator<LogItem, void>,
   logger: Logger,
+  gone: AbortSignal,
 ): AsyncGenerator<string> {
   try {
     for await (const item of all(first, rest)) yield `${JSON.stringify(entryOfItem(item))}\n`;
   } catch (error) {
+    // Followers leave as they like, and nobody is there to be told.
+    if (gone.aborted) {
+      logger.debug({}, 'the reader of a log has left');
+      return;
+    }
     logger.warn({ err: error }, 'a log could not be read to its end');
     const { code, message } = toRefusal(error);
     yield `${JSON.stringify({ error: { code, message } })}\n`;
