@@ -109,7 +109,7 @@ export function parseCommand(args: readonly string[]): Command {
       result: values.result === undefined ? undefined : flags.choose('result', values.result, RESULTS),
     });
     const limit = String(flags.count('limit', values.limit, 1, MOST_RUNS) ?? 50);
-    return { ...base, name: 'list', filter, limit, after: values.after };
+    return { ...base, name: 'list', filter, limit, after: readAfter(values.after) };
   }
   if (first === 'results' && second === 'show') {
     only('show');
@@ -142,6 +142,15 @@ function refuseOthers(name: keyof typeof ALLOWED, given: readonly string[]): voi
   const allowed: readonly string[] = [...COMMON, ...ALLOWED[name]];
   const wrong = given.find((option) => !allowed.includes(option));
   if (wrong !== undefined) throw flags.wrong(`--${wrong} is no option of ${COMMANDS[name]}`);
+}
+
+/** A place in the list, as an earlier answer named it. */
+function readAfter(text: string | undefined): string | undefined {
+  const [, uid, ...rest] = Buffer.from(text ?? '', 'base64url')
+    .toString('utf8')
+    .split(' ');
+  if (text === undefined || (isUID(uid ?? '') && rest.length === 0)) return text;
+  throw flags.wrong(`--after ${JSON.stringify(text)} is no place that an earlier results list has named`);
 }
 
 function readUID(words: readonly string[]): string {

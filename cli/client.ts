@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { logEntry, type LogEntry } from '../workers/contract/resultsapi.ts';
 import { CliError } from './errors.ts';
+import { FIND_OPERATOR } from './portforward.ts';
 
 const DEADLINE_MS = 30_000;
 const refusal = z.object({ code: z.string(), message: z.string() });
@@ -25,7 +26,8 @@ export class ResultsClient {
       query,
       AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]),
     );
-    const parsed = schema.safeParse(await response.json());
+    const parsed = schema.safeParse(await response.json().catch(() => undefined));
+    signal.throwIfAborted();
     if (parsed.success) return parsed.data;
     throw new CliError(
       'BadAnswer',
@@ -74,7 +76,10 @@ export class ResultsClient {
       response = await fetch(url, { signal, redirect: 'error' });
     } catch (error) {
       signal.throwIfAborted();
-      throw new CliError('Unreachable', 'the operator does not answer on its results port', { cause: error });
+      throw new CliError('Unreachable', `the operator's results cannot be reached at ${this.#base}`, {
+        next: FIND_OPERATOR,
+        cause: error,
+      });
     }
     if (response.ok) return response;
     const { data } = refusal.safeParse(await response.json().catch(() => undefined));
@@ -82,9 +87,15 @@ export class ResultsClient {
     throw new CliError(
       data?.code ?? 'Refused',
       message,
-      response.status === 404 ? { next: 'ebbflow results list' } : {},
+      response.status === 404 ? { next: nextAfter(data?.code, path) } : {},
     );
   }
+}
+
+/** What a run has is shown by its record, and which runs there are by the list. */
+function nextAfter(code: string | undefined, path: string): string {
+  const [, uid] = /^\/v1\/runs\/([^/]+)\//.exec(path) ?? [];
+  return code === 'NotFound' || uid === undefined ? 'ebbflow results list' : `ebbflow results show ${uid}`;
 }
 
 function readEntry(text: string): LogEntry {

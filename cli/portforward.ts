@@ -7,6 +7,8 @@ import { CliError } from './errors.ts';
 /** Port of the results API inside the pod. */
 const RESULTS_PORT = 8081;
 const SELECTOR = 'app.kubernetes.io/name=ebbflow,app.kubernetes.io/component=operator';
+/** Shows whether there is an operator, wherever it is. */
+export const FIND_OPERATOR = `kubectl get pods --all-namespaces --selector=${SELECTOR}`;
 const DEADLINE_MS = 20_000;
 
 export interface Forward {
@@ -52,7 +54,7 @@ async function findOperator(connection: Connection, signal: AbortSignal): Promis
   const running = podList.parse(JSON.parse(text)).items.find(({ status }) => status.phase === 'Running');
   if (running === undefined)
     throw new CliError('NoOperator', `no pod of the operator is running in namespace ${namespace}`, {
-      next: `kubectl get pods --all-namespaces --selector=${SELECTOR}`,
+      next: FIND_OPERATOR,
     });
   return running.metadata.name;
 }

@@ -5,7 +5,7 @@ const RESULTS_REFUSALS = {
   NotFound: { status: 404, message: 'There is no such run.' },
   NoRoute: { status: 404, message: 'There is no such route.' },
   NoLedger: { status: 404, message: 'This stage has no such plan or ledger.' },
-  NoLogs: { status: 404, message: 'No log fits.' },
+  NoLogs: { status: 404, message: 'No log fits:' },
   TooManyLogs: { status: 400, message: 'Too many logs to merge; choose a stage, a worker or a container.' },
   Starting: { status: 503, message: 'The index is not open yet; try again.' },
   StoreUnavailable: { status: 503, message: 'The results store cannot be reached at the moment.' },

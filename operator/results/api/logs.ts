@@ -5,6 +5,7 @@ import type { LogEntry, LogLine } from '../../../workers/contract/resultsapi.ts'
 import type { PipelineRun } from '../../api/types.ts';
 import type { DeepReadonly } from '../../kube/types.ts';
 import { ResultsApiError } from './errors.ts';
+import { explainNoLogs } from './nologs.ts';
 import { mergeFrames, type Tagged } from './merge.ts';
 import { endOf, findLogs, type LogFilter, type LogLibrary, type LogSource, readFrames } from './sources.ts';
 
@@ -49,8 +50,12 @@ export async function* streamLogs(
 ): AsyncGenerator<LogItem, void, undefined> {
   const states = new Map<string, SourceState>();
   for (let run = find(); ; run = find()) {
-    const { sources, live } = await findLogs(library, run, request.filter, signal);
-    if (sources.length === 0 && !(live && request.follow)) throw new ResultsApiError('NoLogs');
+    const { sources, live, places } = await findLogs(library, run, request.filter, signal);
+    const { stage } = request.filter;
+    // Who follows waits for a log, but a stage that there is not will never have one.
+    const mayCome = live && request.follow && (stage === undefined || places.stages.includes(stage));
+    if (sources.length === 0 && !mayCome)
+      throw new ResultsApiError('NoLogs', { detail: explainNoLogs(places, request.filter) });
     if (sources.length > MAX_SOURCES || decodedBytes(sources) > MAX_DECODED_BYTES)
       throw new ResultsApiError('TooManyLogs');
     const last = !live || !request.follow;

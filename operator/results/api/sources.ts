@@ -12,6 +12,7 @@ import { readLogIndex } from '../logs/resume.ts';
 import type { PodsLogCapture } from '../logs/capture.ts';
 import type { AttemptRef, ResultsStore } from '../types.ts';
 import { readRecord } from '../commit.ts';
+import type { LogPlaces } from './nologs.ts';
 
 export interface LogFilter {
   stage?: string | undefined;
@@ -40,12 +41,14 @@ export async function findLogs(
   run: { namespace: string; uid: string; object: DeepReadonly<PipelineRun> | undefined },
   filter: LogFilter,
   signal: AbortSignal,
-): Promise<{ sources: LogSource[]; live: boolean }> {
+): Promise<{ sources: LogSource[]; live: boolean; places: LogPlaces }> {
   const prefix = runPrefix({ cluster: library.cluster, namespace: run.namespace, runUID: run.uid });
   const record = await readRecord(library.store, library.cluster, run, signal);
   const logs: { index: LogIndex; held?: ReadonlyMap<string, HeldBytes> }[] = [];
+  const workers: { stage: string; index: number }[] = [];
   if (record === undefined) {
     for (const attempt of await liveAttempts(library, run, signal)) {
+      workers.push(attempt);
       if (!fitsAttempt(attempt.stage, attempt.index, filter)) continue;
       const live = library.capture.live(attempt.podUID);
       if (live !== undefined) logs.push(live);
@@ -57,11 +60,21 @@ export async function findLogs(
   } else {
     for (const stage of record.stages)
       for (const { index, logs: document } of stage.attempts) {
-        if (document === undefined || !fitsAttempt(stage.name, index, filter)) continue;
+        if (document === undefined) continue;
+        workers.push({ stage: stage.name, index });
+        if (!fitsAttempt(stage.name, index, filter)) continue;
         logs.push({ index: await readIndex(library.store, prefix, document, signal) });
       }
   }
-  return { sources: logs.flatMap((log) => sourcesOf(log, filter)), live: record === undefined };
+  const known = record?.stages ?? run.object?.spec.stages;
+  const stages = new Set((known ?? []).map(({ name }) => name));
+  // Of a run without object and record, those that have left something are what is known.
+  for (const { stage } of workers) stages.add(stage);
+  return {
+    sources: logs.flatMap((log) => sourcesOf(log, filter)),
+    live: record === undefined,
+    places: { stages: [...stages], workers },
+  };
 }
 
 function fitsAttempt(stage: string, index: number, filter: LogFilter): boolean {
