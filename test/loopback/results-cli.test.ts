@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { PipelineRun } from '../../operator/api/types.ts';
 import { systemClock } from '../../operator/kube/clock.ts';
-import { silentLogger } from '../../operator/kube/logger.ts';
+import { type Logger, silentLogger } from '../../operator/kube/logger.ts';
 import { createResultsApi } from '../../operator/results/api/server.ts';
 import type { ResultsService } from '../../operator/results/results.ts';
 import { deadLettersKey, ledgerDoneKey } from '../../workers/contract/keys.ts';
@@ -36,6 +36,8 @@ interface World {
   service: ResultsService;
   log: FakeContainerLog;
   runs: PipelineRun[];
+  /** What the operator has logged of its answers: level and message. */
+  said: string[];
 }
 
 async function serve(): Promise<World> {
@@ -50,18 +52,25 @@ async function serve(): Promise<World> {
   const service = createService(store, (options) => log.read(options));
   await service.start(signal);
   const runs: PipelineRun[] = [];
+  const said: string[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    debug: (_, message) => said.push(`debug: ${message}`),
+    warn: (_, message) => said.push(`warn: ${message}`),
+    error: (_, message) => said.push(`error: ${message}`),
+  };
   const api = createResultsApi({
     results: service,
     runs: { list: () => runs },
     clock: systemClock,
-    logger: silentLogger,
+    logger,
   });
   await api.listen({ host: '127.0.0.1', port: 0 });
   stops.push(() => service.stop());
   stops.push(() => api.close());
   const address = api.server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
-  return { url: `http://127.0.0.1:${address.port}`, store, service, log, runs };
+  return { url: `http://127.0.0.1:${address.port}`, store, service, log, runs, said };
 }
 
 async function commit(world: World, n = 1): Promise<void> {
@@ -134,6 +143,77 @@ test('what a copy could not copy is listed with the reason, stage by stage', asy
     world.url,
   ]);
   expect(json.stdout).toBe(`${line}\n`);
+});
+
+test('of a copy that was refused it is said that no object was the reason', async () => {
+  const world = await serve();
+  const message = 'two objects would become one: "a" and "b"';
+  const run = decidedRun();
+  const stages = [
+    { name: 'arrange', state: 'Failed' as const, reason: 'PlanRefused', message },
+    { name: 'train', state: 'Skipped' as const, reason: 'DependencyFailed' },
+  ];
+  const outcome = { result: 'Failed' as const, reason: 'StageFailed', time: '2026-01-02T03:04:05.000Z' };
+  const refused = { ...run, status: { ...run.status, outcome, stages } };
+  world.runs.push(refused);
+  const args = ['results', 'failures', uid(1), '--server', world.url];
+  const expected = {
+    code: 1,
+    stdout: '',
+    stderr: `ebbflow: the copy of stage arrange was refused before its first object: ${message}\ntry: ebbflow results show ${uid(1)}\n`,
+  };
+  expect(await cli(args)).toEqual(expected);
+  const nodes = { launched: 0, nodeSeconds: 0 };
+  await world.service.commit({ run: refused, attempts: [], nodes, discrepancies: [] }, signal);
+  expect(await cli(args)).toEqual(expected);
+  expect(await cli([...args, '--stage', 'nope'])).toMatchObject({
+    code: 1,
+    stderr: `ebbflow: the run has no stage nope; it has arrange, train\ntry: ebbflow results show ${uid(1)}\n`,
+  });
+  expect((await cli([...args, '--stage', 'train'])).stderr).toContain('stage train is no copy\n');
+});
+
+test.each([
+  [['--stage', 'nope'], 'the run has no stage nope; it has arrange, train.'],
+  [['--stage', 'nope', '--follow'], 'the run has no stage nope; it has arrange, train.'],
+  [['--stage', 'arrange'], 'no worker of stage arrange has left one.'],
+  [['--worker', '3'], 'the run has none of worker 3; there is worker 0.'],
+  [['--stage', 'train', '--worker', '3'], 'stage train has none of worker 3; there is worker 0.'],
+  [['--container', 'nope'], 'no container nope of a worker of the run has left one.'],
+  [['--worker', '0', '--container', 'nope'], 'no container nope of worker 0 of the run has left one.'],
+])('when no log fits %j, what does not fit is named', async (args, why) => {
+  const finished = await serve();
+  await commit(finished);
+  const stderr = `ebbflow: No log fits: ${why}\ntry: ebbflow results show ${uid(1)}\n`;
+  const asked = (world: World): Promise<Outcome> => cli(['logs', uid(1), ...args, '--server', world.url]);
+  expect(await asked(finished)).toEqual({ code: 1, stdout: '', stderr });
+  const live = await serve();
+  const { status, ...run } = decidedRun();
+  live.runs.push({ ...run, status: { ...status, outcome: undefined } });
+  live.service.logs.observe(ref, podOf(ref, 'Succeeded', { main: 0 }));
+  await until(() => live.service.logs.settled(ref.podUID));
+  expect(await asked(live)).toEqual({ code: 1, stdout: '', stderr });
+});
+
+test('a follower that leaves is nothing to warn of', async () => {
+  const world = await serve();
+  world.log.ended = false;
+  world.log.lines = textLines(5);
+  world.runs.push(decidedRun());
+  world.service.logs.observe(ref, podOf(ref, 'Running', { main: 'running' }));
+  const leave = new AbortController();
+  const answer = await fetch(`${world.url}/v1/runs/${uid(1)}/logs?follow=true`, { signal: leave.signal });
+  const reader = answer.body?.getReader();
+  await reader?.read();
+  leave.abort();
+  await until(() => world.said.length > 0);
+  expect(world.said).toEqual(['debug: the reader of a log has left']);
+});
+
+test('where nothing answers, the address is named', async () => {
+  const { code, stderr } = await cli(['results', 'list', '--server', 'http://127.0.0.1:1']);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/results cannot be reached at http:\/\/127\.0\.0\.1:1\ntry: kubectl get pods /);
 });
 
 test('finished and live runs are listed, shown, and their logs read', async () => {
@@ -239,6 +319,7 @@ test('what does not exist, or was asked in a wrong way, is refused with what to 
     stderr: expect.stringContaining('try: ebbflow results list'),
   });
   expect(await cli(['results', 'list', '--follow'])).toMatchObject({ code: 2 });
+  expect(await cli(['results', 'list', '--after', 'zzz'])).toMatchObject({ code: 2 });
   for (const path of [
     '/v1/runs/..%2f..%2frun.json',
     '/v1/runs/x',
