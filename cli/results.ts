@@ -1,6 +1,6 @@
 /** `ebbflow results list` and `ebbflow results show`: answers as text. Pure. */
 import type { LiveRun, RunReply, RunsReply } from '../workers/contract/resultsapi.ts';
-import { formatAge, formatBytes, formatDuration, formatSpan, formatTable } from './format.ts';
+import { formatAge, formatBytes, formatDuration, formatSpan, formatTable, formatUnits } from './format.ts';
 import { escapeControls } from './printable.ts';
 
 type Recorded = Extract<RunReply, { record: unknown }>;
@@ -105,7 +105,7 @@ function producedBy({ copy, outputs }: RecordedStage): string {
     const failed = copy.failed === 0 ? '' : `, ${copy.failed} failed`;
     return `${copy.copied} copied, ${copy.renamed} renamed, ${copy.skipped} there before${failed}`;
   }
-  return outputs === undefined ? '-' : `${outputs.files} files, ${formatBytes(outputs.bytes)}`;
+  return outputs === undefined ? '-' : `${formatUnits(outputs.files, 'file')}, ${formatBytes(outputs.bytes)}`;
 }
 
 function logsOf({ attempts }: RecordedStage): string {
@@ -113,5 +113,5 @@ function logsOf({ attempts }: RecordedStage): string {
   const lines = logs.reduce((sum, found) => sum + found.lines, 0);
   const stored = logs.reduce((sum, found) => sum + found.storedBytes, 0);
   const gaps = logs.every(({ complete }) => complete) ? '' : ', with gaps';
-  return `${lines} lines, ${formatBytes(stored)}${gaps}`;
+  return `${formatUnits(lines, 'line')}, ${formatBytes(stored)}${gaps}`;
 }

@@ -30,7 +30,8 @@ export function podFailure(pod: DeepReadonly<Pod>): Failure | undefined {
     const signal = terminated.exitCode > 128 ? ` (signal ${terminated.exitCode - 128})` : '';
     return {
       reason: 'Error',
-      message: `the command of pod ${name} ended with exit code ${terminated.exitCode}${signal}`,
+      // In the agent's words: which of the two is heard first is chance, and pods are gone when it is read.
+      message: `the command ended with exit code ${terminated.exitCode}${signal}`,
       disruption: false,
     };
   }

@@ -250,6 +250,14 @@ test('finished and live runs are listed, shown, and their logs read', async () =
   });
 });
 
+test('one line is no lines', async () => {
+  const world = await serve();
+  world.log.lines = textLines(1);
+  await commit(world);
+  const show = await cli(['results', 'show', uid(1), '--server', world.url]);
+  expect(show.stdout).toMatch(/ 1 line, \d+ B\n/);
+});
+
 test('a log is served byte for byte, as plain text that nothing may take for anything else', async () => {
   const world = await serve();
   await commit(world);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseCommand } from '../../cli/arguments.ts';
-import { formatBytes, formatDuration, formatTable } from '../../cli/format.ts';
+import { formatBytes, formatDuration, formatTable, formatUnits } from '../../cli/format.ts';
 import { formatEntry } from '../../cli/logs.ts';
 import { escapeControls } from '../../cli/printable.ts';
 
@@ -96,6 +96,7 @@ test('times and sizes are short', () => {
     '1d1h',
   ]);
   expect([0, 1023, 1536, 1024 ** 3].map(formatBytes)).toEqual(['0 B', '1023 B', '1.5 KiB', '1.0 GiB']);
+  expect([0, 1, 2].map((lines) => formatUnits(lines, 'line'))).toEqual(['0 lines', '1 line', '2 lines']);
   expect(
     formatTable(
       ['A', 'B'],

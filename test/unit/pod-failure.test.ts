@@ -21,6 +21,11 @@ function failed(main: { reason?: string; message?: string }, agent?: string): Po
   return { ...pod, spec: { containers: [{ name: 'main', image: 'busybox:1', resources: { limits } }] } };
 }
 
+test('of a command that failed the kubelet is quoted in the words of the agent', () => {
+  const pod = podOf(jobOf('work'), { status: { phase: 'Failed', ...ended(10, 20, 3) } });
+  expect(podFailure(pod)?.message).toBe('the command ended with exit code 3');
+});
+
 describe('a command that failed for lack of memory is known', () => {
   test.each<[string, Pod]>([
     ['by the kubelet alone', failed({ reason: 'OOMKilled' })],
