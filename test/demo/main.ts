@@ -72,10 +72,12 @@ async function runDemo(options: DemoOptions): Promise<number> {
     return 1;
   } finally {
     if (signal.aborted) await endSetUp(preparing);
-    const taken = starting?.then((started) => started.stop());
-    if (taken !== undefined && !keep) {
+    if (starting !== undefined && !keep) {
       const began = Date.now();
-      await within(taken, cleanUpMs);
+      await within(
+        starting.then((started) => started.stop()),
+        cleanUpMs,
+      );
       say(`The cluster is gone (${formatSeconds((Date.now() - began) / 1000)}).`);
     }
   }
