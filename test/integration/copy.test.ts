@@ -1,6 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { EXIT } from '../../workers/contract/exitcodes.ts';
 import { parseTermination } from '../../workers/contract/termination.ts';
 import { copyObject } from '../../workers/s3/copies.ts';
@@ -437,10 +438,8 @@ describe('stores that cannot be used', () => {
     ['AWS_SECRET_ACCESS_KEY', 'wrong-secret', 'refused the signature: correct AWS_SECRET_ACCESS_KEY'],
     ['AWS_SECRET_ACCESS_KEY', '', "the store's Secret has no AWS_SECRET_ACCESS_KEY"],
   ])('a %s of %j', async (file, value, message) => {
-    const { mkdtemp, writeFile } = await import('node:fs/promises');
-    const { tmpdir } = await import('node:os');
     const credentials = await mkdtemp(join(tmpdir(), 'ebbflow-secret-'));
-    await mkdir(credentials, { recursive: true });
+    onTestFinished(() => rm(credentials, { recursive: true, force: true }));
     await writeFile(join(credentials, 'AWS_ACCESS_KEY_ID'), gateway.accessKeyId);
     await writeFile(join(credentials, 'AWS_SECRET_ACCESS_KEY'), gateway.secretAccessKey);
     await writeFile(join(credentials, file), value);
