@@ -129,6 +129,7 @@ function claim(
       owner: identifySelf(),
       supervisor: null,
       ready: false,
+      isEnding: false,
       systemNode: options.systemNode ?? true,
       karpenter: options.karpenter ?? true,
       nodeMonitorGraceSeconds: options.nodeMonitorGraceSeconds ?? 16,

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addressesOf } from './addresses.ts';
 import { killCgroup, removeCgroup } from './cgroups.ts';
-import { signal } from './identity.ts';
+import { type ProcessIdentity, signal } from './identity.ts';
 import { withLock } from './lock.ts';
 import { unmountBelow } from './mounts.ts';
 import { removeNetwork } from './network.ts';
 import { stateRoot } from './paths.ts';
-import { type ClusterState, listStates, readState, reasonToEnd } from './state.ts';
+import { type ClusterState, listStates, readState, reasonToEnd, updateState } from './state.ts';
+import { startSupervisor } from './supervise.ts';
 
 /** Removes what is left of earlier clusters' folders, where an earlier run was killed while doing so. */
 async function emptyTrash(): Promise<void> {
@@ -23,13 +24,24 @@ async function emptyTrash(): Promise<void> {
   }
 }
 
+/**
+ * Ends the cloud, which would otherwise start nodes in between, and has a supervisor that knows of no other task than
+ * to finish this, should the calling process be killed at it. At every moment one of the two is there.
+ */
+async function replaceSupervisor(state: ClusterState): Promise<ProcessIdentity> {
+  await updateState(state.directory, { isEnding: true });
+  const successor = startSupervisor(state);
+  await updateState(state.directory, { supervisor: successor });
+  // What it was just starting outside the cgroup, an `ip` or a `cp`, ends by itself within moments.
+  if (state.supervisor !== null && signal(state.supervisor, 'SIGKILL')) await sleep(50);
+  return successor;
+}
+
 async function tearDown(state: ClusterState): Promise<void> {
   const { bridge } = addressesOf(state.id);
   // Not when the supervisor itself is doing this: then it ends on its own.
-  if (state.supervisor !== null && state.supervisor.pid !== process.pid) {
-    // What it was just starting outside the cgroup, an `ip` or a `cp`, ends by itself within moments.
-    if (signal(state.supervisor, 'SIGKILL')) await sleep(50);
-  }
+  const isSupervisor = state.supervisor?.pid === process.pid;
+  const successor = isSupervisor ? undefined : await replaceSupervisor(state);
   await killCgroup(bridge);
   await removeNetwork(state.id);
   await removeCgroup(bridge);
@@ -37,6 +49,7 @@ async function tearDown(state: ClusterState): Promise<void> {
   const trash = join(stateRoot(), 'clusters', `.trash-${state.id}-${Date.now()}`);
   await rename(state.directory, trash); // from here on the number is free
   await rm(trash, { recursive: true, force: true });
+  if (successor !== undefined) signal(successor, 'SIGTERM');
 }
 
 /**

@@ -21,6 +21,8 @@ export interface ClusterState {
   /** The detached process that plays the cloud. Null while the cluster is being started by `owner`. */
   readonly supervisor: ProcessIdentity | null;
   readonly ready: boolean;
+  /** Somebody is taking it down. Should they be killed at it, its supervisor finishes. */
+  readonly isEnding: boolean;
   readonly systemNode: boolean;
   readonly karpenter: boolean;
   readonly nodeMonitorGraceSeconds: number;
@@ -57,7 +59,7 @@ export function readState(directory: string): ClusterState | undefined {
   }
 }
 
-/** Changes some fields on disk and returns the new state. Only the process that starts the cluster does. */
+/** Changes some fields on disk and returns the new state. Only who starts the cluster does, and who takes it down. */
 export async function updateState(directory: string, change: Partial<ClusterState>): Promise<ClusterState> {
   const state = readState(directory);
   if (state === undefined) throw new Error(`cluster ${directory} is gone`);
@@ -98,6 +100,7 @@ export async function claimCluster(
 
 /** Why a cluster should be taken down by whoever sees it; undefined while it is wanted. */
 export function reasonToEnd(state: ClusterState, now: number): string | undefined {
+  if (state.isEnding) return 'somebody began to take it down';
   if (now > state.endsAt) return 'its time is over';
   if (state.owner !== null && !isAlive(state.owner))
     return `its owner, process ${state.owner.pid}, has ended`;

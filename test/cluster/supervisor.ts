@@ -26,6 +26,9 @@ function whyEnd(state: ClusterState): string | undefined {
 // One broken node must not cost the cluster its cloud.
 process.on('unhandledRejection', (error) => console.log(`unexpected: ${String(error)}`));
 
+// From who took the cluster down in its stead. Only between two turns: a lock file must not be left half taken.
+process.on('SIGTERM', () => process.exit(0));
+
 const stop = new AbortController();
 let isServing = false;
 let cloud: Promise<void> | undefined;

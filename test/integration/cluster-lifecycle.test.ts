@@ -62,6 +62,27 @@ async function startElsewhere(name: string, systemNode: boolean): Promise<ChildP
   throw new Error('the other process ended without a cluster');
 }
 
+/** A process of its own that begins to take a cluster down and is killed once its supervisor is another one. */
+async function beginToStopElsewhere(state: ClusterState): Promise<void> {
+  const [destroy, states] = ['destroy', 'state'].map((name) =>
+    JSON.stringify(new URL(`../cluster/${name}.ts`, import.meta.url).href),
+  );
+  const program = `
+    const { destroyCluster } = await import(${destroy});
+    const { readState } = await import(${states});
+    const seen = ${JSON.stringify(state)};
+    setInterval(() => {
+      const now = readState(seen.directory);
+      if (now && now.supervisor.pid !== seen.supervisor.pid) process.kill(process.pid, 'SIGKILL');
+    }, 5);
+    await destroyCluster(seen);
+    process.exit(0);
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
+  const ended = await new Promise((resolve) => child.once('exit', (_, name) => resolve(name)));
+  expect(ended).toBe('SIGKILL');
+}
+
 describe('a cluster', { timeout: 300_000 }, () => {
   it('stands beside another one, and each goes without a trace', async () => {
     const [one, two] = await Promise.all(
@@ -95,6 +116,16 @@ describe('a cluster', { timeout: 300_000 }, () => {
     const state = stateOf(nameOf('orphan'));
     if (state === undefined) throw new Error('it is up');
     child.kill('SIGKILL');
+    await untilGone(state);
+    expect(await leftovers(state)).toEqual([]);
+  });
+
+  it('is taken down to the end when whoever began it is killed at it', async () => {
+    await startCluster({ ...bare, name: nameOf('half') });
+    const state = stateOf(nameOf('half'));
+    if (state === undefined) throw new Error('it is up');
+    await beginToStopElsewhere(state);
+
     await untilGone(state);
     expect(await leftovers(state)).toEqual([]);
   });

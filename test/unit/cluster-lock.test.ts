@@ -98,6 +98,7 @@ describe('the reason to end a cluster', () => {
     directory: folder,
     createdAt: 0,
     ready: true,
+    isEnding: false,
     systemNode: false,
     karpenter: false,
     nodeMonitorGraceSeconds: 16,
@@ -119,6 +120,7 @@ describe('the reason to end a cluster', () => {
   it('is its age, the death of its owner, or that of its supervisor when it has no owner', async () => {
     const dead = await deadProcess();
     expect(reasonToEnd(stateWith({}), 1001)).toBe('its time is over');
+    expect(reasonToEnd(stateWith({ isEnding: true }), 0)).toBe('somebody began to take it down');
     expect(reasonToEnd(stateWith({ owner: dead }), 0)).toMatch(/owner, process \d+, has ended/);
     expect(reasonToEnd(stateWith({ owner: null, supervisor: dead }), 0)).toBe('its supervisor has ended');
   });
