@@ -5,6 +5,7 @@ import { type Command, parseCommand, USAGE } from './arguments.ts';
 import { ResultsClient } from './client.ts';
 import { CliError } from './errors.ts';
 import { listFailures } from './failures.ts';
+import { exitCodeOf, listenForInterrupts } from './interrupts.ts';
 import { formatEntry } from './logs.ts';
 import { openForward } from './portforward.ts';
 import { printRun, printRuns } from './results.ts';
@@ -66,11 +67,10 @@ function isOffline({ name }: Command): boolean {
 /** Runs the command of this process's arguments and sets its exit code. */
 export async function main(): Promise<void> {
   const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
-    process.once(name, () => {
-      process.exitCode = name === 'SIGINT' ? 130 : 143;
-      stop.abort(new Error(`received ${name}`));
-    });
+  listenForInterrupts((name) => {
+    process.exitCode = exitCodeOf(name);
+    stop.abort(new Error(`received ${name}`));
+  });
   // `ebbflow logs UID | head` is an ordinary end.
   process.stdout.on('error', () => stop.abort(new Error('the reader has left')));
   let close = (): void => undefined;

@@ -2,6 +2,7 @@
 import { nameKey } from '../../workers/copy/problems.ts';
 import { CliError } from '../errors.ts';
 import { formatCount } from '../format.ts';
+import { exitCodeOf, listenForInterrupts } from '../interrupts.ts';
 import { parseCopyCommand } from './arguments.ts';
 import { VERIFY_USAGE, COPY_USAGE } from './options.ts';
 import { type CopyReport, printReport } from './report.ts';
@@ -9,7 +10,7 @@ import { Screen } from './screen.ts';
 
 /** Runs the command and returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  const interrupt = listenForInterrupts();
+  const interrupt = listen();
   try {
     return args[0] === 'verify' ? await verify(args.slice(1), interrupt) : await copy(args, interrupt);
   } catch (error) {
@@ -80,26 +81,21 @@ function sayError(error: unknown, json: boolean): number {
   return exitCode;
 }
 
-type Interrupt = ReturnType<typeof listenForInterrupts>;
+type Interrupt = ReturnType<typeof listen>;
 
-/** The first signal asks for an orderly end, the second ends the process. */
-function listenForInterrupts() {
+/** The first signal asks for an orderly end. */
+function listen() {
   const stop = new AbortController();
   let code = 143;
-  const listeners = {
+  const interrupt = {
     signal: stop.signal,
     onFirst: (): void => undefined,
     exitCode: () => code,
-    close: (): void => {
-      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
-    },
+    close: listenForInterrupts((name) => {
+      code = exitCodeOf(name);
+      interrupt.onFirst();
+      stop.abort(new Error(`ended by ${name}`));
+    }),
   };
-  const onSignal = (name: NodeJS.Signals): void => {
-    code = name === 'SIGINT' ? 130 : 143;
-    if (stop.signal.aborted) process.exit(code);
-    listeners.onFirst();
-    stop.abort(new Error(`ended by ${name}`));
-  };
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
-  return listeners;
+  return interrupt;
 }

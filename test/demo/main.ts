@@ -1,5 +1,6 @@
 /** `npm run demo`: a PipelineRun from `kubectl apply` to nothing left, on a real cluster that scales from zero. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { listenForInterrupts } from '../../cli/interrupts.ts';
 import { assertMachineFits } from '../cluster/cluster.ts';
 import type { Cluster } from '../cluster/types.ts';
 import { announce } from './announce.ts';
@@ -24,13 +25,19 @@ const say = (line: string): void => screen.say(line);
 const interruption = new AbortController();
 
 function onSignal(name: NodeJS.Signals): void {
-  if (interruption.signal.aborted) process.exit(130); // asked twice
-  say(`${name}: cleaning up (at most ${cleanUpMs / 1000} s; again to leave at once)`);
+  say(
+    `${name}: cleaning up (at most ${cleanUpMs / 1000} s; Ctrl-C again leaves it to the cluster's supervisor)`,
+  );
   interruption.abort(new Error('interrupted'));
 }
 
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  await Promise.race([work.catch(() => undefined), sleep(ms)]);
+/** Whether the work was done in that time. */
+async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
+  const done = work.then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([done, sleep(ms, false)]);
 }
 
 /** What was interrupted puts away its own mounts and files; what would go on nevertheless ends with this process. */
@@ -74,16 +81,21 @@ async function runDemo(options: DemoOptions): Promise<number> {
     if (signal.aborted) await endSetUp(preparing);
     if (starting !== undefined && !keep) {
       const began = Date.now();
-      await within(
-        starting.then((started) => started.stop()),
+      const isGone = await within(
+        // What did not come up was taken down by whoever started it.
+        starting.then(
+          (started) => started.stop(),
+          () => undefined,
+        ),
         cleanUpMs,
       );
-      say(`The cluster is gone (${formatSeconds((Date.now() - began) / 1000)}).`);
+      const took = formatSeconds((Date.now() - began) / 1000);
+      say(isGone ? `The cluster is gone (${took}).` : 'The cluster is not gone yet: its supervisor goes on.');
     }
   }
 }
 
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
+listenForInterrupts(onSignal);
 let options: DemoOptions;
 try {
   options = readOptions(process.argv.slice(2));

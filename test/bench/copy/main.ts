@@ -7,6 +7,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { listenForInterrupts } from '../../../cli/interrupts.ts';
 import { version } from '../../../workers/contract/version.ts';
 import { provideBinaries } from '../../cluster/binaries.ts';
 import { projectRoot } from '../../cluster/paths.ts';
@@ -58,9 +59,7 @@ const { values } = parseArgs({
 });
 const say = (line: string): void => console.error(line);
 const interrupted = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(name, () => interrupted.abort(new Error(`ended by ${name}`)));
-}
+listenForInterrupts((name) => interrupted.abort(new Error(`ended by ${name}`)));
 const chosen = values.quick ? quick : full;
 const rounds = Number(values.rounds ?? chosen.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a whole number from 1 on');

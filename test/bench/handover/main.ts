@@ -6,6 +6,7 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { listenForInterrupts } from '../../../cli/interrupts.ts';
 import { endForeground, orInterrupted } from '../../demo/interrupt.ts';
 import { openBed } from '../../support/e2e/bed.ts';
 import { setup } from '../../support/e2e/install.ts';
@@ -26,12 +27,7 @@ const runs = Number(values.runs);
 if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs is a whole number from 1 on');
 const say = (line: string): void => console.error(line);
 const interrupted = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => {
-    if (interrupted.signal.aborted) process.exit(130); // asked twice
-    interrupted.abort(new Error(`ended by ${name}`));
-  });
-}
+listenForInterrupts((name) => interrupted.abort(new Error(`ended by ${name}`)));
 process.exitCode = await main(interrupted.signal).catch((error: unknown) => {
   say(error instanceof Error ? error.message : String(error));
   return 1;
