@@ -4,6 +4,7 @@
 // because it is what the machine's own Node (>= 20) starts on a fresh clone.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -43,7 +44,9 @@ const child = spawn(node, [join(root, program), ...args], {
   cwd: root,
   env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` },
 });
-// The terminal already delivers Ctrl-C to the whole group; a signal sent to this process alone is passed on.
-for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-process.on('SIGINT', () => {});
-child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
+// A signal may be for this process alone, and where it is for the whole group the program has it twice: it is for the
+// program to take that for one. The shell that npm starts passes nothing on; hence `exec` in package.json.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code, signal) =>
+  process.exit(signal === null ? (code ?? 1) : 128 + constants.signals[signal]),
+);
