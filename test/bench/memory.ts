@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { API_VERSION, KIND } from '../../operator/api/names.ts';
 import { issueCertificate, makeAuthority } from '../cluster/certificates.ts';
+import { projectRoot } from '../cluster/paths.ts';
 import { FakeApi } from '../support/fakeapi/server.ts';
 import { fieldsOf, isTrue } from '../support/simulation/fields.ts';
 import { Simulation } from '../support/simulation/kubernetes.ts';
@@ -91,7 +92,11 @@ async function freePort(): Promise<string> {
 const metricsPort = await freePort();
 const operator = spawn(
   process.execPath,
-  ['--enable-experimental-regexp-engine-on-excessive-backtracks', 'dist/entry.mjs', 'operator'],
+  [
+    '--enable-experimental-regexp-engine-on-excessive-backtracks',
+    join(projectRoot, 'dist/entry.mjs'),
+    'operator',
+  ],
   { stdio: ['ignore', 'inherit', 'inherit'], env: await environment() },
 );
 

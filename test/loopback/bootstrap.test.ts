@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -33,7 +34,7 @@ afterEach(async () => {
 function start(
   args: readonly string[],
   cwd: string,
-): { npm: ChildProcess; end: Promise<unknown[]>; said(): string } {
+): { npm: ChildProcess; end: Promise<unknown[]>; said: () => string } {
   const address = silent.address();
   if (address === null || typeof address === 'string') throw new Error('it listens');
   const npm = spawn('npm', ['--prefix', root, 'run', '--silent', 'ebbflow', '--', ...args], {
@@ -70,4 +71,12 @@ test.each([
   const [ended] = await end;
   expect(ended, said()).toBe(code);
   expect(said()).toContain('Stopping: what is under way is finished and recorded.');
+});
+
+test('paths are from the directory of whoever types them', async () => {
+  const { npm, end } = start(['copy', 's3://raw/', 's3://lake/', '--state', './job'], home);
+  await Promise.race([asked, end]);
+  npm.kill('SIGTERM');
+  await end;
+  expect(existsSync(join(home, 'job'))).toBe(true);
 });

@@ -41,7 +41,8 @@ if (!installed) {
 const node = join(root, 'node_modules', 'node', 'bin', 'node');
 const child = spawn(node, [join(root, program), ...args], {
   stdio: 'inherit',
-  cwd: root,
+  // Paths that a user types are from where they are; npm itself goes to the root of the project.
+  cwd: process.env.INIT_CWD ?? process.cwd(),
   env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` },
 });
 // A signal may be for this process alone, and where it is for the whole group the program has it twice: it is for the
