@@ -21,6 +21,12 @@ const usage = `Usage: npm run cluster -- COMMAND [--name NAME] [--json]
   env     print lines to \`eval\`: KUBECONFIG, AWS_*, PATH with kubectl and helm
 `;
 
+// `status | head` is an ordinary end.
+process.stdout.on('error', (error) => {
+  if (!('code' in error) || error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 const say = (line: string): boolean => process.stderr.write(`${line}\n`);
 const print = (value: unknown): boolean => process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 
