@@ -4,7 +4,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandFailed, type ExecOptions, execute, run } from './exec.ts';
-import { type Go, provideGo } from './go.ts';
+import { findGo, type Go, provideGo } from './go.ts';
 import { withLock } from './lock.ts';
 import { cacheRoot, modulesRoot } from './paths.ts';
 import { reportWhile } from './progress.ts';
@@ -126,9 +126,25 @@ async function build(upstream: Upstream, go: Go, folder: string): Promise<void> 
   }
 }
 
+const folderOf = async (upstream: Upstream, go: Go): Promise<string> =>
+  join(cacheRoot(), 'bin', `${upstream.module}-${await cacheKey(upstream, go)}`);
+
+/** What the cache lacks of these, and how long compiling that usually takes on 2 cores, in seconds. */
+export async function findUncompiled(
+  names: readonly UpstreamName[],
+): Promise<{ readonly names: readonly UpstreamName[]; readonly usualSeconds: number }> {
+  const go = await findGo();
+  const lacking: UpstreamName[] = [];
+  for (const name of names) {
+    if (go === undefined || !existsSync(await folderOf(upstreams[name], go))) lacking.push(name);
+  }
+  const usualSeconds = lacking.reduce((sum, name) => sum + upstreams[name].usualSeconds, 0);
+  return { names: lacking, usualSeconds };
+}
+
 async function provide(name: UpstreamName, go: Go, progress: (line: string) => void): Promise<string> {
   const upstream: Upstream = upstreams[name];
-  const folder = join(cacheRoot(), 'bin', `${name}-${await cacheKey(upstream, go)}`);
+  const folder = await folderOf(upstream, go);
   if (existsSync(folder)) return folder;
   const waiting = (holder: number | undefined) =>
     progress(`Process ${holder ?? '?'} is compiling ${name} already: waiting for it`);

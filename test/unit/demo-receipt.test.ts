@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
 import { pipelineRunSpec } from '../../operator/api/pipelinerun.ts';
+import { describeIntent } from '../demo/announce.ts';
 import { sumSeen } from '../demo/facts.ts';
 import { findForeground } from '../demo/interrupt.ts';
 import { fitManifest, readExample } from '../demo/manifest.ts';
@@ -109,6 +110,18 @@ describe('around the run', () => {
       { pid: 20, parent: 1, group: 10 }, // in the group, but not ours
     ];
     expect(findForeground(all, { pid: 10, parent: 1, group: 10 })).toEqual([11, 12]);
+  });
+
+  test('what it says that it will do is what it will do', () => {
+    const first = { names: ['etcd', 'kubernetes'], usualSeconds: 370 };
+    const places = { packages: [], cache: '/c', state: '/s' };
+    const anew = describeIntent({ keep: false, uncompiled: first, ...places }).join('\n');
+    expect(anew).toContain('takes everything down again');
+    expect(anew).toContain('compile etcd, kubernetes from Go modules, once (about 6 minutes on 2 cores)');
+    const later = { names: [], usualSeconds: 0 };
+    const kept = describeIntent({ keep: true, uncompiled: later, ...places }).join('\n');
+    expect(kept).toContain('leaves all of it up, for 4 hours at most');
+    expect(kept).not.toMatch(/takes everything down|minutes|at the end/);
   });
 
   test('options are read, and unknown ones refused', () => {
