@@ -32,21 +32,21 @@ const COLUMNS: Column[] = [
   {
     name: 'Stages',
     type: 'string',
-    description: 'Finished and all stages.',
+    description: 'Succeeded and all stages.',
     jsonPath: '.status.summary.stages',
   },
   {
     name: 'Doing',
     type: 'string',
-    description: 'What the run does, or why it waits.',
+    description: 'What the run does, or why it waits; cut, and whole in the column Message of -o wide.',
     jsonPath: '.status.summary.doing',
   },
   { name: 'Age', type: 'date', description: 'Time since creation.', jsonPath: '.metadata.creationTimestamp' },
   {
     name: 'Message',
     type: 'string',
-    description: 'The sentence of the condition Succeeded.',
-    jsonPath: '.status.conditions[?(@.type=="Succeeded")].message',
+    description: 'What the run does, why it waits, or how it ended, as a whole sentence.',
+    jsonPath: '.status.summary.message',
     priority: 1,
   },
   {

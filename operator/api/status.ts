@@ -26,6 +26,9 @@ const TERMINAL_STATES = [
 /** Longest message in status, in UTF-8 bytes. */
 export const MAX_MESSAGE_BYTES = 256;
 
+/** Longest `doing`: beside the other columns of kubectl get it leaves a line of a terminal one line. */
+export const MAX_DOING_BYTES = 64;
+
 const time = z.string().max(32).meta({ format: 'date-time' });
 const reason = z.string().max(64).describe('One word for machines, from the documented list.');
 const message = z.string().max(1024).describe('One sentence for people: what, where, and what to do.');
@@ -129,8 +132,12 @@ export const pipelineRunStatus = z.object({
     .describe('Where each stage stands, in the order of the spec.'),
   summary: z
     .object({
-      stages: z.string().max(16).describe('Finished and all stages, such as 1/3.'),
-      doing: z.string().max(256).describe('What the run does or why it waits, in a few words.'),
+      stages: z.string().max(16).describe('Succeeded and all stages, such as 1/3.'),
+      doing: z
+        .string()
+        .max(256)
+        .describe('What the run does or why it waits, cut to one line of a terminal.'),
+      message: z.string().max(256).optional().describe('The same as a whole sentence.'),
     })
     .optional()
     .describe('What kubectl get shows.'),

@@ -3,6 +3,7 @@ import type { PipelineRunSpec } from '../api/pipelinerun.ts';
 import type { ConditionType, RunReason } from '../api/reasons.ts';
 import {
   isTerminal,
+  MAX_DOING_BYTES,
   STAGE_STATES,
   type PipelineRunStatus,
   type StageState,
@@ -95,14 +96,19 @@ export function restoredStatus(run: PipelineRun, record: RunRecord, now: Date): 
   return { ...status, startTime: record.startTime, outcome: record.outcome, stages };
 }
 
-/** What kubectl get shows: how many stages have ended, and what the run does or why it waits. */
+/** What kubectl get shows: how many stages have succeeded, and what the run does or why it waits. */
 export function summarize(
   spec: PipelineRunSpec,
   stages: readonly StageStatus[],
   doing?: string,
 ): PipelineRunStatus['summary'] {
-  const ended = stages.filter((stage) => isTerminal(stage.state)).length;
-  return { stages: `${ended}/${spec.stages.length}`, doing: clip(doing ?? describe(stages)) };
+  const succeeded = stages.filter(({ state }) => state === 'Succeeded').length;
+  const text = doing ?? describe(stages);
+  return {
+    stages: `${succeeded}/${spec.stages.length}`,
+    doing: clip(text, MAX_DOING_BYTES),
+    message: clip(text),
+  };
 }
 
 function describe(stages: readonly StageStatus[]): string {

@@ -23,7 +23,7 @@ export interface Progress {
 export interface LiveView {
   readonly name: string;
   readonly appliedAt: number;
-  /** What `kubectl get ebb` says in its last column. */
+  /** What `kubectl get ebb -o wide` says as its message. */
   readonly doing: string;
   readonly stages: readonly StageStatus[];
   /** Newer than the status where a stage's own log tells it, by stage. */

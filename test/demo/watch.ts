@@ -114,7 +114,7 @@ export class RunWatch {
     return {
       name: this.#where.name,
       appliedAt,
-      doing: status?.summary?.doing ?? '',
+      doing: status?.summary?.message ?? '',
       stages: status?.stages ?? [],
       // Copies: a view must not change after it was shown, or the next one would differ in nothing.
       progress: new Map(this.taps.progress),

@@ -57,7 +57,11 @@ const status = {
     },
     { name: 'train', state: 'Waiting' },
   ],
-  summary: { stages: '0/2', doing: 'arrange: copying, 3 of 1,797 objects' },
+  summary: {
+    stages: '0/2',
+    doing: 'arrange: copying, 3 of 1,797 objects',
+    message: 'arrange: copying, 3 of 1,797 objects, and train waits for it',
+  },
   nodes: { launched: 1, nodeSeconds: 90 },
   results: { uid: '7f1c2a34-0b7e-4a3e-9d55-0123456789ab', location: 's3://results/runs' },
 } satisfies PipelineRunStatus;
@@ -115,6 +119,7 @@ test('more columns with -o wide, and runs of one pipeline by a field selector', 
       ?.split(/\s{2,}/)
       .slice(-3),
   ).toEqual(['MESSAGE', 'START', 'COMPLETED']);
+  expect(wide).toContain(status.summary.message);
   const names = async (selector: string) =>
     kubectl('get', 'ebb', '-n', server.namespace, '-o', 'name', '--field-selector', selector);
   expect(await names('spec.pipeline=digits')).toBe('pipelinerun.ebbflow.dev/nightly\n');

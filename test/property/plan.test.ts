@@ -214,6 +214,7 @@ function messagesOf(status: PipelineRunStatus): string[] {
     ...(status.conditions ?? []).map(({ message }) => message),
     status.outcome?.message,
     status.summary?.doing,
+    status.summary?.message,
   ];
   return all.filter((message) => message !== undefined);
 }

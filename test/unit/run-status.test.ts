@@ -1,7 +1,7 @@
 /** What counts as a change of status, and how urgent it is. */
 import { expect, test } from 'vitest';
-import type { PipelineRunStatus } from '../../operator/api/status.ts';
-import { difference } from '../../operator/pipelinerun/status.ts';
+import { MAX_DOING_BYTES, type PipelineRunStatus } from '../../operator/api/status.ts';
+import { difference, summarize } from '../../operator/pipelinerun/status.ts';
 
 const stage = { name: 'work', state: 'Running' as const, reason: 'Working' };
 const status: PipelineRunStatus = {
@@ -49,4 +49,25 @@ test.each<[string, PipelineRunStatus, string]>([
   ],
 ])('the first status %s', (_what, next, kind) => {
   expect(difference(undefined, next)).toBe(kind);
+});
+
+test('kubectl get shows how many stages have succeeded, not how many have ended, in a line that does not wrap', () => {
+  const copy = { source: { bucket: 'raw' }, destination: { bucket: 'lake' } };
+  const spec = { stages: ['a', 'b', 'c'].map((name) => ({ name, copy })) };
+  const message = `${'many words '.repeat(15)}and the last`;
+  const summary = summarize(spec, [
+    { name: 'a', state: 'Succeeded' },
+    { name: 'b', state: 'Failed', message },
+    { name: 'c', state: 'Skipped' },
+  ]);
+  expect(summary?.stages).toBe('1/3');
+  expect(summary?.doing).toMatch(/^b failed: many words .*…$/);
+  expect(Buffer.byteLength(summary?.doing ?? '')).toBeLessThanOrEqual(MAX_DOING_BYTES);
+  expect(summary?.message).toBe(`b failed: ${message}`);
+});
+
+test('a message that changes as progress does is written no sooner', () => {
+  const summary = { stages: '0/1', doing: '1 %', message: '1 % of all' };
+  const next = { stages: '0/1', doing: '2 %', message: '2 % of all' };
+  expect(difference({ ...status, summary }, { ...status, summary: next })).toBe('progress');
 });
