@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { z } from 'zod';
 import type { Connection } from './arguments.ts';
 import { CliError } from './errors.ts';
+import { type Complaint, explainKubectl } from './kubectlwords.ts';
 
 /** Port of the results API inside the pod. */
 const RESULTS_PORT = 8081;
@@ -59,9 +60,12 @@ async function findOperator(connection: Connection, signal: AbortSignal): Promis
   return running.metadata.name;
 }
 
-function startKubectl({ namespace, context }: Connection, args: readonly string[]): ChildProcess {
-  const scope = [`--namespace=${namespace}`, ...(context === undefined ? [] : [`--context=${context}`])];
-  return spawn('kubectl', [...scope, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+function scopeOf({ namespace, context }: Connection): readonly string[] {
+  return [`--namespace=${namespace}`, ...(context === undefined ? [] : [`--context=${context}`])];
+}
+
+function startKubectl(connection: Connection, args: readonly string[]): ChildProcess {
+  return spawn('kubectl', [...scopeOf(connection), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 function end(child: ChildProcess): void {
@@ -89,7 +93,7 @@ function watchChild(
   return new Promise((resolve, reject) => {
     let output = '';
     let complaint = '';
-    const timer = setTimeout(() => fail('kubectl did not answer in time'), DEADLINE_MS);
+    const timer = setTimeout(() => fail(say('kubectl did not answer in time')), DEADLINE_MS);
     const leave = (): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
@@ -99,13 +103,12 @@ function watchChild(
       end(child);
       reject(signal.reason);
     };
-    const fail = (message: string, cause?: unknown): void => {
+    const fail = ({ message, next }: Complaint, cause?: unknown): void => {
       leave();
       end(child);
-      const { namespace, context } = connection;
-      const scope = `--namespace=${namespace}${context === undefined ? '' : ` --context=${context}`}`;
-      reject(new CliError('Kubectl', message, { next: `kubectl ${scope} get pods`, cause }));
+      reject(new CliError('Kubectl', message, { next, cause }));
     };
+    const say = (words: string): Complaint => explainKubectl(words, scopeOf(connection).join(' '));
     const check = (ended: boolean): boolean => {
       const result = accept(output, ended);
       if (result === undefined) return false;
@@ -122,15 +125,12 @@ function watchChild(
     });
     child.once('error', (error) => {
       const missing = 'code' in error && error.code === 'ENOENT';
-      fail(
-        missing ? 'kubectl is not on the PATH; install it, or name the address with --server' : error.message,
-        error,
-      );
+      const message = 'kubectl is not on the PATH; install it, or name the address with --server';
+      fail(missing ? { message, next: 'ebbflow --help' } : say(error.message), error);
     });
     child.once('close', (code) => {
       if (code === 0 && check(true)) return;
-      // kubectl's last line says what is wrong; those before it repeat it.
-      fail(complaint.trim().split('\n').at(-1) || `kubectl ended with code ${code}`);
+      fail(say(complaint.trim() || `kubectl ended with code ${code}`));
     });
     signal.addEventListener('abort', onAbort, { once: true });
   });

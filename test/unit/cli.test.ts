@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { parseCommand } from '../../cli/arguments.ts';
 import { formatBytes, formatDuration, formatTable, formatUnits } from '../../cli/format.ts';
 import { formatEntry } from '../../cli/logs.ts';
+import { explainKubectl } from '../../cli/kubectlwords.ts';
 import { escapeControls } from '../../cli/printable.ts';
 
 const UID = '5e5c0a5e-0000-4000-8000-000000000001';
@@ -68,6 +69,39 @@ test.each([
   expect(() => parseCommand(args)).toThrow(expect.objectContaining({ code: 'Usage', next }));
   expect(() => parseCommand(args)).toThrow(message);
 });
+
+const contexts = 'kubectl config get-contexts';
+test.each([
+  [
+    'E1127 memcache.go\nThe connection to the server localhost:8080 was refused - did you specify the right host or port?\n',
+    /^kubectl knows no cluster: set KUBECONFIG .* --context$/,
+    contexts,
+  ],
+  ['error: context "foo" does not exist\n', /--context: context "foo" does not exist$/, contexts],
+  [
+    'Error in configuration: context was not found for specified context: foo\n',
+    /^kubectl does not know the context/,
+    contexts,
+  ],
+  [
+    'The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?',
+    /^kubectl does not reach the cluster, which KUBECONFIG and --context choose: .*10\.0\.0\.1:6443/,
+    contexts,
+  ],
+  [
+    'error: You must be logged in to the server (Unauthorized)',
+    /^You must be logged in to the server \(Unauthorized\)$/,
+    'kubectl --namespace=flow get pods',
+  ],
+])(
+  'what kubectl says, %j, is told with a command that does not fail the same way',
+  (words, message, next) => {
+    expect(explainKubectl(words, '--namespace=flow')).toEqual({
+      message: expect.stringMatching(message),
+      next,
+    });
+  },
+);
 
 test('nothing in a log can move the cursor, ring a bell, turn the text or hide in it', () => {
   expect(escapeControls('\u001b[2J\u0007\r\u0000\u009b\u202e\u200bplain\tü')).toBe(
