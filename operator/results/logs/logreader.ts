@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PodLogOptions } from '../../kube/client.ts';
+import { isNotFound } from '../../kube/errors.ts';
 import type { Logger } from '../../kube/logger.ts';
 import type { ContainerLog } from './containerlog.ts';
 import type { Limiter } from '../../kube/limiter.ts';
@@ -59,6 +60,9 @@ class NotALogError extends Error {
   readonly code = 'NotALog';
 }
 
+/** The kubelet has removed the container, and its log with it. */
+class LogRemoved extends NotALogError {}
+
 class StreamCut extends Error {
   readonly code = 'StreamCut';
 }
@@ -78,6 +82,8 @@ export class LogReader {
   /** Ends the wait or the stream that the new state makes pointless. */
   #changed = new AbortController();
   #lastByte = performance.now();
+  /** Whether the last read has brought anything. */
+  #heard = false;
   /** The store is slow, not the stream. */
   #blocked = false;
 
@@ -117,26 +123,28 @@ export class LogReader {
     const { signal } = this.#options;
     /** Streams in a row that ended without a fault while the container was said to run. */
     let early = 0;
+    /** The last stream that said anything of the log ended without a fault, and everything that came was taken. */
     let wholeStream = false;
     for (;;) {
       signal.throwIfAborted();
       const state = this.#state;
       const changed = this.#changed;
       try {
-        await this.#read(state);
+        wholeStream = await this.#read(state);
         this.#failures = 0;
         this.#lastError = undefined;
         early += 1;
-        wholeStream = true;
         this.#options.onEndOfStream();
         if (state === 'terminated') return { complete: true };
       } catch (error) {
         if (signal.aborted || isForeign(error)) throw error;
         const reason = `${codeOf(error)}: ${sentence(error)}`;
-        if (!(error instanceof StreamCut)) {
+        if (error instanceof StreamCut) wholeStream &&= !this.#heard;
+        else {
           this.#failures += 1;
           this.#lastError = reason;
-          wholeStream = false;
+          // A pod that was asked to end takes its logs with it: that there is none any more is nothing against what was read.
+          wholeStream &&= isNoMore(error);
           this.#options.logger.debug(
             { ...this.#options.target, failures: this.#failures, reason: sentence(error) },
             'reading a log failed',
@@ -144,7 +152,7 @@ export class LogReader {
         }
         if (state === 'terminated' && this.#concluding && this.#failures >= MAX_FAILURES) {
           await this.#options.log.flush();
-          return { complete: false, reason };
+          return wholeStream ? { complete: true } : { complete: false, reason };
         }
       }
       if (this.#state === 'gone') {
@@ -171,7 +179,9 @@ export class LogReader {
     }).catch(() => signal.throwIfAborted());
   }
 
-  async #read(state: ContainerState): Promise<void> {
+  /** @returns whether everything that came was taken. */
+  async #read(state: ContainerState): Promise<boolean> {
+    this.#heard = false;
     if (state === 'gone') throw new StreamCut('the pod is gone');
     const { signal, following, finishing, lingering } = this.#options;
     const follow = state === 'running';
@@ -186,7 +196,7 @@ export class LogReader {
     const stream = new AbortController();
     const watchdog = setInterval(() => this.#watch(stream), 100);
     try {
-      await this.#consume(follow, AbortSignal.any([signal, stream.signal]));
+      return await this.#consume(follow, AbortSignal.any([signal, stream.signal]));
     } catch (error) {
       throw stream.signal.aborted && !signal.aborted ? stream.signal.reason : error;
     } finally {
@@ -210,7 +220,7 @@ export class LogReader {
     stream.abort(silence);
   }
 
-  async #consume(follow: boolean, signal: AbortSignal): Promise<void> {
+  async #consume(follow: boolean, signal: AbortSignal): Promise<boolean> {
     const { readLog, target, log } = this.#options;
     const sinceTime = log.restart();
     const splitter = new LineSplitter();
@@ -223,6 +233,7 @@ export class LogReader {
       ...(sinceTime === undefined ? {} : { sinceTime }),
     };
     for await (const bytes of readLog({ ...options, signal })) {
+      this.#heard = true;
       for (const piece of splitter.push(bytes)) {
         if (isTimed(piece)) {
           strays.passed();
@@ -238,18 +249,24 @@ export class LogReader {
     // Only the end of the log has an unfinished line; the end of a stream that was followed may be any place.
     const rest = splitter.end();
     if (rest !== undefined && !isTimed(rest)) strays.note(rest.text);
+    if (strays.removed) throw new LogRemoved(strays.meaning);
     if (strays.meaning !== undefined) throw new NotALogError(strays.meaning);
-    if (follow) return;
+    if (follow) return rest === undefined;
     if (rest !== undefined && isTimed(rest)) log.addUnfinished(rest);
     this.#blocked = true;
     await log.flush().finally(() => {
       this.#blocked = false;
     });
+    return true;
   }
 }
 
 function isTimed(piece: LinePiece): piece is LinePiece & { time: string } {
   return piece.time !== undefined;
+}
+
+function isNoMore(error: unknown): boolean {
+  return isNotFound(error) || error instanceof LogRemoved;
 }
 
 function isForeign(error: unknown): boolean {
