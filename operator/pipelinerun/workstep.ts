@@ -24,6 +24,8 @@ import type { Waiting } from './types.ts';
 
 /** Seconds that our agent has to report after the command ended with an error; afterwards the pod is ended. */
 const REPORT_SECONDS = 30;
+/** Seconds that a busy kubelet may take to show the end of the command after that of our agent. */
+const SHOWN_SECONDS = 30;
 /** Longest back-off of the Job controller before it replaces a failed pod. */
 const JOB_BACKOFF_SECONDS = 600;
 /** Seconds that the kubelet has, beyond the pod's own deadline, to end the pod. */
@@ -58,7 +60,7 @@ export function workStep(
   const broken = open.find(hasFailed);
   if (broken) return reporting(broken, now);
   const orphaned = open.find((pod) => endedAt(pod) === undefined && agentFailure(pod) !== undefined);
-  if (orphaned) return { state: 'Running', ...agentFailed(orphaned), failed: { final: false } };
+  if (orphaned) return leftAlone(orphaned, now);
   if (open.every((pod) => endedAt(pod) !== undefined)) return storing(open, limits, now);
   return running(job, pods, limits, activeSecondsBefore, now);
 }
@@ -68,15 +70,22 @@ export function hasFailed(pod: DeepReadonly<Pod>): boolean {
   return (workContainer(pod)?.state?.terminated?.exitCode ?? 0) !== 0;
 }
 
-/** How our agent ended while the command went on: nobody is left to store its outputs. */
-function agentFailure(pod: DeepReadonly<Pod>): { exitCode: number } | undefined {
+/** How our agent ended. */
+function agentFailure(pod: DeepReadonly<Pod>) {
   const terminated = containerStatus(pod, CONTAINERS.agent)?.state?.terminated;
   return terminated && terminated.exitCode !== 0 ? terminated : undefined;
 }
 
-function agentFailed(pod: DeepReadonly<Pod>): Pick<WorkStep, 'reason' | 'message'> {
+/**
+ * Our agent has failed and the command seems to go on: nobody is left to store its outputs. But the agent ends right
+ * after a command that has failed, and the kubelet may show it first: a pod that is ending by itself is not ended, for
+ * its log is read once more after its end.
+ */
+function leftAlone(pod: DeepReadonly<Pod>, now: number): WorkStep {
   const { reason, message } = podFailure(pod) ?? { reason: 'Error' as const, message: 'the agent failed' };
-  return { reason, message };
+  const until = (millis(agentFailure(pod)?.finishedAt) ?? now) + SHOWN_SECONDS * 1000;
+  const step: WorkStep = { state: 'Running', reason, message };
+  return now < until ? { ...step, lookAt: until } : { ...step, failed: { final: false } };
 }
 
 /** No pod has a node: none was made yet, or those that were have ended. */

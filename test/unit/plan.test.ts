@@ -6,6 +6,7 @@ import { tellForeign } from '../../operator/pipelinerun/end.ts';
 import { planRun } from '../../operator/pipelinerun/plan.ts';
 import type { Observed, Plan } from '../../operator/pipelinerun/types.ts';
 import type { WorkerManifest } from '../../workers/contract/manifests.ts';
+import { EXIT } from '../../workers/contract/exitcodes.ts';
 import {
   at,
   conditionOfJob,
@@ -136,6 +137,29 @@ describe('a copy with a worker that has failed, of whose pod the kubelet has not
       state: 'Failed',
       reason: 'Unschedulable',
     });
+  });
+});
+
+describe('a pod whose agent has failed, and whose command runs as far as the kubelet has shown', () => {
+  const job = jobOf('work', { status: { startTime: stamp(0) } });
+  const { containerStatuses: agent = [] } = ended(5, 100, EXIT.commandFailed, 'agent');
+  const status = running(10);
+  const pod = podOf(job, {
+    status: { ...status, containerStatuses: [...(status.containerStatuses ?? []), ...agent] },
+  });
+  const observed = observedOf(runOf(work, statusOf({})), { jobs: [job], pods: [pod] });
+
+  test('is not ended at once: the agent ends after its command, and the kubelet may show that first', () => {
+    const plan = planAt(101, observed);
+    expect(first(plan)).toMatchObject({ state: 'Running', reason: 'Error' });
+    expect(plan.actions).toEqual([]);
+    expect(plan.requeueAfterMs).toBe(29_000);
+  });
+
+  test('is ended when the command goes on', () => {
+    const plan = planAt(130, observed);
+    expect(first(plan)).toMatchObject({ state: 'Failed', reason: 'Error' });
+    expect(plan.actions).toMatchObject([{ type: 'SuspendJob' }]);
   });
 });
 
